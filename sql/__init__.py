@@ -1,0 +1,1 @@
+"""SQL that ships with pointsctl; installed as the package `pointsctl.sql`."""

@@ -1,0 +1,117 @@
+"""What every command that looks at an environment starts from: the checklist, the environment, clocks and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from pointsctl.model.configuration import Environment
+    from pointsctl.workflow.check_environment import Surroundings
+    from pointsctl.workflow.load_checklist import Loaded
+
+CHECKLIST_NAME = "checklist.yaml"
+SANDBOX_NAMES = ("sandbox", "sandbox-staging")
+
+
+def find_checklist(given: Path | None, start: Path) -> Path:
+    """The file named, or the nearest `checklist.yaml` at `start` or above. Raises UsageError when there is none."""
+    if given is not None:
+        return given
+    for folder in (start, *start.parents):
+        candidate = folder / CHECKLIST_NAME
+        if candidate.is_file():
+            return candidate
+    hint = "write a starter file with `pointsctl init`, or name one with --checklist"
+    raise UsageError(f"no {CHECKLIST_NAME} in {start} or in a folder above", hint=hint)
+
+
+def load(given: Path | None) -> Loaded:
+    """Find, read and check the checklist."""
+    from pointsctl.workflow.load_checklist import load_checklist
+
+    return load_checklist(find_checklist(given, Path.cwd()), os.environ)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A loaded checklist, the name of the environment to look at, and what the run is handed."""
+
+    loaded: Loaded
+    environment: str
+    surroundings: Surroundings
+
+
+@contextmanager
+def session(checklist: Path | None, environment: str | None, jobs: int) -> Iterator[Session]:
+    """Open a session; while it is open, Ctrl-C and SIGTERM ask for a clean stop instead of ending the process."""
+    from ulid import ULID
+
+    from pointsctl.workflow.check_environment import Surroundings
+
+    loaded = load(checklist)
+    name = environment or _only_environment(loaded)
+    with stop_requests() as stop:
+        surroundings = Surroundings(
+            variables=dict(os.environ),
+            clock=now,
+            monotonic=time.monotonic,
+            new_id=lambda: str(ULID()),
+            built_in=built_in_environments(name),
+            interrupted=stop.is_set,
+            jobs=jobs,
+        )
+        yield Session(loaded, name, surroundings)
+
+
+def now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def _only_environment(loaded: Loaded) -> str:
+    names = list(loaded.checklist.environments)
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join([*names, *(name for name in SANDBOX_NAMES if name not in names)])
+    raise UsageError("which environment?", hint=f"name one with --env: {listed}")
+
+
+def built_in_environments(name: str) -> Mapping[str, Environment]:
+    """The running sandbox's environments, when `name` is one of them."""
+    if name not in SANDBOX_NAMES:
+        return {}
+    from pointsctl.cli.sandbox import running_environments
+
+    return running_environments()
+
+
+@contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets; the second one ends the process at once."""
+    stop = threading.Event()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def request(number: int, _frame: object) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in previous:
+        signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

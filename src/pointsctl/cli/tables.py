@@ -1,0 +1,124 @@
+"""Listings for people and programs: the items of a checklist, one item in full, the audits."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pointsctl.model.duration import format_duration
+from pointsctl.model.escape import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pointsctl.model.checklist import Item
+    from pointsctl.workflow.load_checklist import Loaded
+
+
+def console() -> Console:
+    """A console on stdout: as wide as the terminal, 100 columns in a pipe, colour only on a terminal."""
+    import shutil
+
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        width=shutil.get_terminal_size((100, 24)).columns,
+        force_terminal=terminal,
+        no_color=None if terminal else True,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def item_list(loaded: Loaded, items: Sequence[Item], *, as_json: bool) -> None:
+    """Every item: id, kind, severity, how it is executed."""
+    if as_json:
+        print_json({"schema": "pointsctl/items/v1", "items": [_item_document(loaded, item) for item in items]})
+        return
+    from rich.table import Table
+
+    table = Table("id", "severity", "executed by", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.columns[0].overflow = "fold"
+    for item in items:
+        how = loaded.checks[item.id].how()
+        table.add_row(item.id, item.severity.value, plain(f"{item.kind}: {how}" if how else item.kind))
+    out = console()
+    out.print(table)
+    out.print(f"\n{len(items)} items", style="bold")
+
+
+def item_page(loaded: Loaded, item: Item, *, as_json: bool) -> None:
+    """One item in full."""
+    if as_json:
+        print_json({"schema": "pointsctl/item/v1", **_item_document(loaded, item)})
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(plain(item.title), style="bold"))
+    page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in _facts(loaded, item):
+        if value:
+            page.add_row(name, plain(value))
+    out.print(page)
+
+
+def _facts(loaded: Loaded, item: Item) -> list[tuple[str, str]]:
+    section = loaded.checklist.section_of(item.id)
+    return [
+        ("id", item.id),
+        ("section", section.title if section else ""),
+        ("why", item.why),
+        ("executed by", f"{item.kind}: {loaded.checks[item.id].how()}".rstrip(": ")),
+        ("severity", item.severity.value),
+        ("looks at", item.at or "the environment asked for"),
+        ("applies to", ", ".join(item.environments) or "every environment"),
+        ("needs", ", ".join(item.needs)),
+        ("stands for", ", ".join(loaded.references.get(item.id, ()))),
+        ("to fill in", ", ".join(f"{field.name} ({field.type.value})" for field in item.fields)),
+        ("fresh for", format_duration(item.valid_for) if item.valid_for else ""),
+        ("time limit", format_duration(item.timeout)),
+        ("waivable", "yes" if item.waivable else "no"),
+    ]
+
+
+def _item_document(loaded: Loaded, item: Item) -> dict[str, Any]:
+    section = loaded.checklist.section_of(item.id)
+    document = item.model_dump(mode="json", by_alias=True, exclude={"items"})
+    document["section"] = section.id if section else ""
+    document["how"] = loaded.checks[item.id].how()
+    document["stands_for"] = list(loaded.references.get(item.id, ()))
+    document["items"] = [child.id for child in item.items]
+    return document
+
+
+def audit_list(*, as_json: bool) -> None:
+    """Every SQL audit: id, severity, title."""
+    from pointsctl.postgres import sqlfiles
+
+    files = [sqlfiles.load("audits", name) for name in sqlfiles.names("audits")]
+    if as_json:
+        rows = [
+            {"id": file.id, "title": file.title, "severity": file.severity, "why": file.why, "remedy": file.remedy}
+            for file in files
+        ]
+        print_json({"schema": "pointsctl/audits/v1", "audits": rows})
+        return
+    from rich.table import Table
+
+    table = Table("id", "severity", "what it looks for", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for file in files:
+        table.add_row(file.id, file.severity, file.title)
+    console().print(table)

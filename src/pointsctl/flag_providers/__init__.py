@@ -1,0 +1,1 @@
+"""Open set, still empty: one file for each system that holds feature flags."""

@@ -1,0 +1,50 @@
+"""Open sets: `kind: x` in a checklist is the file `x.py` of a folder, or an entry point; imported only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from functools import cache
+from typing import Any
+
+from pointsctl.errors import UsageError
+from pointsctl.model.problems import nearest
+
+
+@cache
+def names(open_set: str) -> tuple[str, ...]:
+    """Every kind of `open_set` (`checks`, `reports`, ...), sorted; third parties' kinds included."""
+    package = importlib.import_module(f"pointsctl.{open_set}")
+    built_in = {module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "interface"}
+    return tuple(sorted(built_in | set(_entry_points(open_set))))
+
+
+def load(open_set: str, kind: str) -> Any:
+    """The class of a kind: `sql_audit` is `SqlAudit` in `sql_audit.py`.
+
+    Raises UsageError with the nearest valid name for an unknown kind. An ImportError inside a kind is never swallowed.
+    """
+    if kind not in names(open_set):
+        close = nearest(kind, names(open_set))
+        hint = f"did you mean {close!r}?" if close else f"kinds: {', '.join(names(open_set))}"
+        raise UsageError(f"no kind {kind!r} in {open_set}", hint=hint)
+    entry = _entry_points(open_set).get(kind)
+    if entry is not None:
+        return entry.load()
+    module = importlib.import_module(f"pointsctl.{open_set}.{kind}")
+    return getattr(module, class_name(kind))
+
+
+def class_name(kind: str) -> str:
+    """The class that the file of a kind defines."""
+    return "".join(part.capitalize() for part in kind.split("_"))
+
+
+@cache
+def _entry_points(open_set: str) -> dict[str, importlib.metadata.EntryPoint]:
+    # A third party adds kinds under the group `pointsctl.checks`; a built-in name cannot be taken over.
+    package = importlib.import_module(f"pointsctl.{open_set}")
+    built_in = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    found = importlib.metadata.entry_points(group=f"pointsctl.{open_set}")
+    return {entry.name: entry for entry in found if entry.name not in built_in}

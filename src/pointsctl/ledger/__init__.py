@@ -1,0 +1,1 @@
+"""Room for reading and appending `migration_audit`."""

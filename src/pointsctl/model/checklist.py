@@ -1,0 +1,166 @@
+"""The checklist as values: phases hold sections, sections hold items, items may hold sub-items and fields to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import ConfigDict, StringConstraints
+
+from pointsctl.model.configuration import (
+    Approvals,
+    Backup,
+    Environment,
+    Functions,
+    Metric,
+    Migrations,
+    Rollout,
+    Trigger,
+)
+from pointsctl.model.duration import Duration
+from pointsctl.model.finding import Severity
+
+VERSION = 1
+"""The newest checklist format that this program reads."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+ItemId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+$", max_length=120)
+]
+Title = Annotated[str, StringConstraints(min_length=3, max_length=160, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Strict(pydantic.BaseModel):
+    """Base of every value of the checklist: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class FieldType(StrEnum):
+    """What may stand on a blank line of the paper checklist."""
+
+    TEXT = "text"
+    PERSON = "person"
+    PEOPLE = "people"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    DURATION = "duration"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    PATH = "path"
+    NUMBER = "number"
+    PERCENT = "percent"
+    SIGNATURE = "signature"
+    ACKNOWLEDGEMENT = "acknowledgement"
+
+
+class Field(Strict):
+    """A typed blank that a person fills in (a name, a date, a contact, a link)."""
+
+    name: Slug
+    type: FieldType
+    title: Title
+    required: bool = True
+    unit: str = ""
+    value: str | None = pydantic.Field(None, description="filled in already, for instance a link that never changes")
+
+
+class Item(Strict):
+    """One box of the checklist. `with` holds the parameters of its kind."""
+
+    id: ItemId
+    title: Title
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+    parameters: dict[str, Any] = pydantic.Field(
+        default_factory=dict, alias="with", description="the parameters of the kind; see docs/kinds.md"
+    )
+    severity: Severity = Severity.MAJOR
+    why: str = pydantic.Field("", max_length=600, description="what goes wrong without it, in a sentence")
+    environments: tuple[Slug, ...] = pydantic.Field((), description="where it applies; empty means everywhere")
+    at: Slug | None = pydantic.Field(None, description="look at this environment instead of the deployment's target")
+    needs: tuple[ItemId, ...] = pydantic.Field(
+        (), description="items that must be satisfied before this one is looked at"
+    )
+    valid_for: Duration | None = pydantic.Field(None, description="how long its evidence stays fresh")
+    timeout: Duration = pydantic.Field(timedelta(seconds=60), description="how long one look may take")
+    waivable: bool = True
+    fields: tuple[Field, ...] = ()
+    items: tuple[Item, ...] = pydantic.Field((), description="sub-items, each a box of its own")
+
+    def walk(self) -> Iterator[Item]:
+        """This item, then every item below it, in the order of the file."""
+        yield self
+        for child in self.items:
+            yield from child.walk()
+
+
+class Section(Strict):
+    """A titled group of items. `source` names the heading of the paper checklist that it stands for.
+
+    `gates` are items, kept elsewhere, that a run of this section must also satisfy.
+    """
+
+    id: Slug
+    title: Title
+    source: str = ""
+    gates: tuple[ItemId, ...] = ()
+    fields: tuple[Field, ...] = ()
+    items: tuple[Item, ...] = ()
+
+    def walk(self) -> Iterator[Item]:
+        """Every item of the section in the order of the file, each before its sub-items."""
+        for item in self.items:
+            yield from item.walk()
+
+
+class Phase(Strict):
+    """A stage of the deployment. `gates` are items, kept elsewhere, that a run of this phase must also satisfy."""
+
+    id: Slug
+    title: Title
+    gates: tuple[ItemId, ...] = ()
+    sections: tuple[Section, ...]
+
+    def walk(self) -> Iterator[Item]:
+        """Every item of the phase in the order of the file."""
+        for section in self.sections:
+            yield from section.walk()
+
+
+class Checklist(Strict):
+    """The whole file, checked and frozen."""
+
+    version: int = pydantic.Field(description=f"format of this file; this program reads {VERSION}")
+    title: Title
+    revision: str = pydantic.Field("", description="which issue of the text this is, as people name it")
+    environments: dict[Slug, Environment] = pydantic.Field(default_factory=dict)
+    backup: Backup = Backup()
+    approvals: Approvals = Approvals()
+    migrations: Migrations = Migrations()
+    functions: Functions = Functions()
+    rollout: Rollout = Rollout()
+    metrics: dict[Slug, Metric] = pydantic.Field(default_factory=dict)
+    triggers: dict[Slug, Trigger] = pydantic.Field(default_factory=dict)
+    phases: tuple[Phase, ...]
+
+    def walk(self) -> Iterator[Item]:
+        """Every item of the checklist in the order of the file."""
+        for phase in self.phases:
+            yield from phase.walk()
+
+    def find(self, item_id: str) -> Item | None:
+        """The item with exactly this id."""
+        return next((item for item in self.walk() if item.id == item_id), None)
+
+    def section_of(self, item_id: str) -> Section | None:
+        """The section that holds the item."""
+        for phase in self.phases:
+            for section in phase.sections:
+                if any(item.id == item_id for item in section.walk()):
+                    return section
+        return None

@@ -1,0 +1,111 @@
+"""What pydantic says about a wrong value, as problems with a place, what was found, what was expected and the nearest name."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pydantic
+
+from pointsctl.model.document import Document
+from pointsctl.model.problems import Path, Problem, nearest, shown
+
+_MISSING = "missing"
+_UNKNOWN_KEY = "extra_forbidden"
+
+
+def problems_of(
+    error: pydantic.ValidationError, model: type[pydantic.BaseModel], document: Document, prefix: Path = ()
+) -> list[Problem]:
+    """One problem for each thing pydantic found wrong with `model` at `prefix` of the document.
+
+    What was found is quoted from the document as it is written, so an expanded variable never appears.
+    """
+    return [_problem(details, model, document, prefix) for details in error.errors(include_url=False)]
+
+
+def _problem(details: Any, model: type[pydantic.BaseModel], document: Document, prefix: Path) -> Problem:
+    path = (*prefix, *_written(document, prefix, details["loc"]))
+    name = str(path[-1]) if path else ""
+    if details["type"] == _MISSING:
+        parent = document.place(path[:-1])
+        return Problem(parent, f"the key {shown(name)} is missing{_of(path[:-1])}")
+    if details["type"] == _UNKNOWN_KEY:
+        known = _keys_at(model, path[len(prefix) : -1])
+        expected = f"one of {', '.join(known)}" if known and len(known) <= 12 else ""
+        place = document.place(path, key=True)
+        return Problem(place, f"unknown key {shown(name)}", "", expected, nearest(name, known))
+    expected = _sentence(details["msg"])
+    return Problem(document.place(path), f"wrong value for {shown(name)}", found_at(document, path), expected)
+
+
+def _written(document: Document, prefix: Path, location: Sequence[str | int]) -> Path:
+    """`location` without the steps that exist only inside pydantic (union branches, `[key]`)."""
+    path: Path = ()
+    for step in location:
+        candidate = (*path, step)
+        if (*prefix, *candidate) in document.values or step == location[-1]:
+            path = candidate if step != "[key]" else path
+    return path
+
+
+def found_at(document: Document, path: Path) -> str:
+    """The value at `path` in a few words: `'abc'`, `a list`, `nothing`."""
+    value = document.data
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return "nothing" if value is None else shown(value) if isinstance(value, str) else str(value).lower()
+
+
+def _of(path: Path) -> str:
+    return f" in {'.'.join(str(step) for step in path if isinstance(step, str))}" if path else ""
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ").removeprefix("expected ")
+    return text[:1].lower() + text[1:]
+
+
+def _keys_at(model: type[pydantic.BaseModel], path: Path) -> tuple[str, ...]:
+    """The keys that the model at `path` below `model` knows, by the names they have in a file."""
+    current: Any = model
+    for step in path:
+        current = _step(current, step)
+        if current is None:
+            return ()
+    found = _models(current)
+    return tuple(field.alias or name for one in found for name, field in one.model_fields.items())
+
+
+def _step(annotation: Any, step: str | int) -> Any:
+    for model in _models(annotation):
+        for name, field in model.model_fields.items():
+            if step in (name, field.alias):
+                return field.annotation
+    return _element(annotation)
+
+
+def _element(annotation: Any) -> Any:
+    """What a list, tuple or mapping holds."""
+    arguments = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin in (list, tuple, Sequence, Iterable):
+        return arguments[0]
+    if origin is dict or (isinstance(origin, type) and issubclass(origin, typing.Mapping)):
+        return arguments[1]
+    return next((_element(a) for a in arguments if typing.get_origin(a)), None)
+
+
+def _models(annotation: Any) -> tuple[type[pydantic.BaseModel], ...]:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return (annotation,)
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        return tuple(model for argument in typing.get_args(annotation) for model in _models(argument))
+    return ()

@@ -1,0 +1,57 @@
+"""Which database this really is: identities come from the server, never from the text of a URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from pointsctl.postgres.connection import Connection
+from pointsctl.postgres.failures import translated
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A database as its server names it.
+
+    `system_identifier` is made by initdb and kept by physical copies only; it is None where the role may not read it.
+    """
+
+    system_identifier: str | None
+    database_oid: int
+    database: str
+    server_version: int
+    role: str
+    in_recovery: bool
+
+    def as_json(self) -> dict[str, object]:
+        """The identity as evidence."""
+        return {
+            "system_identifier": self.system_identifier,
+            "database_oid": self.database_oid,
+            "database": self.database,
+            "server_version": self.server_version,
+            "role": self.role,
+            "in_recovery": self.in_recovery,
+        }
+
+
+def identify(connection: Connection) -> Identity:
+    """Ask the server who it is."""
+    with translated("reading the database's identity"):
+        row = connection.execute(
+            "SELECT oid::bigint, datname, current_setting('server_version_num')::int, current_user,"
+            " pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_database WHERE datname = current_database()"
+        ).fetchone()
+    if row is None:
+        raise AssertionError("pg_database has no row for the current database")
+    return Identity(_system_identifier(connection), row[0], row[1], row[2], row[3], row[4])
+
+
+def _system_identifier(connection: Connection) -> str | None:
+    try:
+        with connection.transaction():
+            row = connection.execute("SELECT system_identifier::text FROM pg_catalog.pg_control_system()").fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    return row[0] if row else None

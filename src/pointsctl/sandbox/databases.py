@@ -1,0 +1,72 @@
+"""Gives a private server the roles of a Supabase project, and databases with the reference schema in them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from pointsctl.postgres import administration
+from pointsctl.postgres.cluster import PrivateCluster
+from pointsctl.sandbox.layout import Layout
+
+# The names are Supabase's: the superuser is the platform's, the project works as `postgres`, which is none.
+SUPERUSER = "supabase_admin"
+OWNER = "postgres"
+REFERENCE_MIGRATION = "20250725000001_points_and_coupons"
+
+# Everything here can be made again, so only a crash of the machine may damage it; speed matters more. Autovacuum stays on:
+# without it a sandbox that is used for days would become slow for reasons that no real server has.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "4GB",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+}
+
+
+def sandbox_cluster(layout: Layout) -> PrivateCluster:
+    """Return the sandbox's server, running or not."""
+    return PrivateCluster(layout.cluster, superuser=SUPERUSER, settings=_SETTINGS)
+
+
+def sql_text(path: str) -> str:
+    """Return one of the SQL files that ship with pointsctl; `path` is relative to sql/."""
+    return files("pointsctl.sql").joinpath(path).read_text(encoding="utf-8")
+
+
+def prepare_roles(cluster: PrivateCluster) -> None:
+    """Make the roles that every database of the cluster shares."""
+    administration.run_script(cluster.url("postgres"), sql_text("sandbox/roles.sql"), what="making the sandbox's roles")
+
+
+def create_points_database(cluster: PrivateCluster, name: str) -> None:
+    """Make the database `name` with the auth schema, the reference migration and the first rows.
+
+    It gets its name last: a database called `name` is a whole one, whatever was killed before.
+    """
+    partial = f"{name}_partial"
+    server = cluster.url("postgres")
+    administration.drop_database(server, partial)
+    administration.create_database(server, partial, owner=OWNER)
+    administration.run_script(
+        cluster.url(partial), sql_text("sandbox/database.sql"), what=f"preparing the database {name}"
+    )
+    for path in (f"migrations/{REFERENCE_MIGRATION}.sql", "sandbox/seed.sql"):
+        administration.run_script(
+            cluster.url(partial, OWNER), sql_text(path), what=f"running {path} in the database {name}"
+        )
+    administration.rename_database(server, partial, name)
+
+
+def ensure_points_database(cluster: PrivateCluster, name: str) -> None:
+    """Make the database `name` where it is missing."""
+    if not administration.database_exists(cluster.url("postgres"), name):
+        create_points_database(cluster, name)
+
+
+def recreate_points_database(cluster: PrivateCluster, name: str) -> None:
+    """Put a fresh database in the place of `name`; whoever is connected to the old one is cut off."""
+    administration.drop_database(cluster.url("postgres"), name)
+    create_points_database(cluster, name)

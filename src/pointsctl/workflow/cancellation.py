@@ -1,0 +1,57 @@
+"""The time limit of one look: tells the look to stop, once, from outside its thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class TimeLimit:
+    """Implements `pointsctl.model.cancellation.Cancellation` against an injected monotonic clock (seconds)."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+        self._lock = threading.Lock()
+        self._stops: dict[object, Callable[[], object]] = {}
+        self.reason = ""
+
+    @property
+    def requested(self) -> bool:
+        """Whether the look must end now."""
+        return bool(self.reason)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up, asked to stop or not."""
+        return self._clock() >= self._end
+
+    def remaining(self) -> float:
+        """Seconds until the time is up; never negative."""
+        return 0.0 if self.requested else max(0.0, self._end - self._clock())
+
+    @contextmanager
+    def callback(self, stop: Callable[[], object]) -> Iterator[None]:
+        """While the context is open, `stop` is called when the look must end; at once if it must end already."""
+        key = object()
+        with self._lock:
+            already = self.requested
+            self._stops[key] = stop
+        if already:
+            stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stops.pop(key, None)
+
+    def cancel(self, reason: str) -> None:
+        """Ask the look to end. Returns at once: a stop that waits for a dead network must not hold up the others."""
+        with self._lock:
+            if self.requested:
+                return
+            self.reason = reason
+            stops = list(self._stops.values())
+        for stop in stops:
+            threading.Thread(target=stop, daemon=True, name="stop").start()

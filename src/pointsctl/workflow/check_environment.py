@@ -1,0 +1,125 @@
+"""Use case: execute a selection of a loaded checklist against one environment (preflight, run and check run are this)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pointsctl.errors import PointsctlError
+from pointsctl.model.checklist import Item
+from pointsctl.model.configuration import Environment
+from pointsctl.model.redaction import Redactor
+from pointsctl.model.run import Run
+from pointsctl.model.selection import Selection
+from pointsctl.postgres.connection import password_of
+from pointsctl.postgres.database import Database
+from pointsctl.workflow.load_checklist import Loaded
+from pointsctl.workflow.look import Place
+from pointsctl.workflow.observer import Observer
+from pointsctl.workflow.run_items import Request, run_items
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the command line knows and hands down: variables, clocks, how many at once, whether to stop.
+
+    `built_in` holds the environments that exist without configuration (the running sandbox's).
+    """
+
+    variables: Mapping[str, str]
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    new_id: Callable[[], str]
+    built_in: Mapping[str, Environment] = field(default_factory=dict)
+    interrupted: Callable[[], bool] = lambda: False
+    jobs: int = 4
+
+
+def check_environment(
+    loaded: Loaded, selection: Selection, environment: str, surroundings: Surroundings, observer: Observer | None = None
+) -> Run:
+    """Execute `selection` against `environment` and return the run.
+
+    Raises UsageError or ChecklistError (before anything is looked at) when the environment cannot be used.
+    """
+    places = Places(loaded, environment, surroundings)
+    sections = {
+        item.id: section.id
+        for phase in loaded.checklist.phases
+        for section in phase.sections
+        for item in section.walk()
+    }
+    try:
+        request = Request(
+            run_id=surroundings.new_id(),
+            selection=selection,
+            environment=environment,
+            checklist_sha256=loaded.sha256,
+            directory=loaded.directory,
+            checks=loaded.checks,
+            references=loaded.references,
+            sections=sections,
+            place=places.of,
+            redactor=Redactor.of(places.secrets()),
+            clock=surroundings.clock,
+            monotonic=surroundings.monotonic,
+            interrupted=surroundings.interrupted,
+            jobs=surroundings.jobs,
+        )
+        return run_items(request, observer)
+    finally:
+        places.close()
+
+
+class Places:
+    """The environments of one run: the target, and those that items look at instead (`at`). One database for each."""
+
+    def __init__(self, loaded: Loaded, target: str, surroundings: Surroundings) -> None:
+        self._loaded = loaded
+        self._surroundings = surroundings
+        self._target = target
+        self._target_environment = self._find(target)
+        self._places: dict[str, Place] = {target: self._place(target, self._target_environment)}
+        for item in loaded.checklist.walk():
+            if item.at:
+                self._add(self._name_at(item.at))
+
+    def of(self, item: Item) -> Place:
+        """Where the item looks."""
+        return self._places[self._name_at(item.at) if item.at else self._target]
+
+    def secrets(self) -> set[str]:
+        """Every value that must not be shown: passwords in URLs, and the variables that checks call secret."""
+        names = {name for check in self._loaded.checks.values() for name in check.secret_variables()}
+        found = {place.variables[name] for place in self._places.values() for name in names if name in place.variables}
+        for place in self._places.values():
+            if place.environment:
+                found.add(password_of(place.environment.database_url))
+        return found - {""}
+
+    def close(self) -> None:
+        """Close every database that was opened."""
+        for place in self._places.values():
+            if place.database:
+                place.database.close()
+
+    def _name_at(self, name: str) -> str:
+        return self._target_environment.at.get(name, name)
+
+    def _add(self, name: str) -> None:
+        if name in self._places:
+            return
+        try:
+            self._places[name] = self._place(name, self._find(name))
+        except PointsctlError as error:
+            # The target must be usable; another environment that is not makes only the items that look at it errors.
+            self._places[name] = Place(name, None, self._surroundings.variables, None, error)
+
+    def _find(self, name: str) -> Environment:
+        return self._surroundings.built_in.get(name) or self._loaded.environment(name)
+
+    def _place(self, name: str, environment: Environment) -> Place:
+        password_of(environment.database_url)  # an unreadable URL is a usage error before anything is looked at
+        variables = {**self._surroundings.variables, **environment.variables}
+        return Place(name, environment, variables, Database(environment.database_url))

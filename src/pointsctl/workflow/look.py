@@ -1,0 +1,127 @@
+"""One item, looked at once: whatever happens inside becomes an observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pointsctl.checks.interface import Check, World
+from pointsctl.errors import PointsctlError, UsageError
+from pointsctl.model.checklist import Item
+from pointsctl.model.configuration import Environment
+from pointsctl.model.finding import Finding, JsonValue, Observation, Outcome
+from pointsctl.postgres.database import Database
+from pointsctl.workflow.cancellation import TimeLimit
+
+_NOT_FOR_CHECKS = {Outcome.WAIVED}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment as one item sees it; `failure` stands in for an environment that cannot be used."""
+
+    name: str
+    environment: Environment | None
+    variables: Mapping[str, str]
+    database: Database | None
+    failure: PointsctlError | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that one look is given."""
+
+    item: Item
+    check: Check
+    place: Place
+    directory: Path
+    now: datetime
+    limit: TimeLimit
+    findings: Mapping[str, Finding]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An observation and the identity of what was looked at (empty when no database was asked)."""
+
+    observation: Observation
+    looked_at: Mapping[str, JsonValue]
+
+
+def look(task: Look) -> Seen:
+    """Carry out one look. Never raises: every exception becomes `error` with its cause."""
+    asked: list[Database] = []
+    try:
+        observation = _checked(task, task.check.look(_world(task, asked)))
+    except PointsctlError as error:
+        observation = Observation.error(error.message, hint=error.hint, evidence={"cause": error.code})
+    except BaseException as error:  # noqa: BLE001  (a third party's check may raise anything, SystemExit included)
+        cause = type(error).__name__
+        text = " ".join(str(error).split())[:200]
+        observation = Observation.error(
+            f"the check failed with {cause}{': ' if text else ''}{text}",
+            hint="this is a defect of the check or of its parameters; report it with `pointsctl check show`",
+            evidence={"cause": cause},
+        )
+    if task.limit.requested:
+        observation = _stopped(task, observation)
+    return Seen(observation, _identity(asked))
+
+
+def _world(task: Look, asked: list[Database]) -> World:
+    return World(
+        item=task.item,
+        environment=task.place.name,
+        variables=task.place.variables,
+        directory=task.directory,
+        now=task.now,
+        timeout=task.item.timeout,
+        cancellation=task.limit,
+        database=_opener(task.place, asked),
+        functions_url=task.place.environment.functions_url if task.place.environment else "",
+        findings=task.findings,
+        references=task.references,
+    )
+
+
+def _opener(place: Place, asked: list[Database]) -> Callable[[], Database]:
+    def database() -> Database:
+        if place.failure is not None:
+            raise place.failure
+        if place.database is None:
+            raise UsageError(f"environment {place.name!r} has no database", hint="set its database_url")
+        asked.append(place.database)
+        return place.database
+
+    return database
+
+
+def _checked(task: Look, observation: object) -> Observation:
+    """Closed by default: a pass that says nothing of what it saw is no pass, and only people waive."""
+    if not isinstance(observation, Observation) or observation.outcome in _NOT_FOR_CHECKS:
+        return Observation.error(
+            f"kind {task.item.kind!r} gave no valid observation", hint="this is a defect of the kind; report it"
+        )
+    if observation.outcome is Outcome.PASS and not observation.observed:
+        return Observation.error(
+            f"kind {task.item.kind!r} passed without saying what it saw", hint="this is a defect of the kind; report it"
+        )
+    return observation
+
+
+def _stopped(task: Look, observation: Observation) -> Observation:
+    """Whatever a check says after it was told to stop, it did not look to the end."""
+    hint = "raise the item's `timeout`, or look for what makes it slow" if task.limit.over else "run again"
+    evidence: dict[str, JsonValue] = {"cause": "took-too-long", "before": observation.summary}
+    return Observation.error(task.limit.reason, hint=hint, evidence=evidence)
+
+
+def _identity(asked: list[Database]) -> Mapping[str, JsonValue]:
+    for database in asked:
+        known = database.known_identity
+        if known is not None:
+            return known.as_json()
+    return {}

@@ -1,0 +1,52 @@
+"""Fixtures that every suite may use: a real PostgreSQL for each worker, a fresh database for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pointsctl.sandbox.databases import OWNER
+from tests.support.servers import Server, open_directory, sweep_orphans, throw_away_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The worker's PostgreSQL. Without the wheel this raises, and so do all tests that need a database."""
+    sweep_orphans()
+    with throw_away_server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The name of this test's own database: Supabase's conventions, the reference schema, the first rows."""
+    with server.database() as name:
+        yield name
+
+
+@pytest.fixture
+def database_url(server: Server, database: str) -> str:
+    """This test's own database as its owner `postgres`, which bypasses row level security and is no superuser."""
+    return server.cluster.url(database, OWNER)
+
+
+@pytest.fixture
+def admin_url(server: Server, database: str) -> str:
+    """This test's own database as the superuser."""
+    return server.cluster.url(database)
+
+
+@pytest.fixture
+def empty_database_url(server: Server) -> Iterator[str]:
+    """An empty database (no auth schema, no tables) as its owner; the roles exist, since they belong to the server."""
+    with server.database("template0") as name:
+        yield server.cluster.url(name, OWNER)
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory like tmp_path that a server running as another user can reach too."""
+    with open_directory() as directory:
+        yield directory
