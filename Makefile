@@ -27,7 +27,7 @@ demo: $(STAMP) ## the main job on the embedded default: preflight, two planted f
 	@$(BIN)/pointsctl demo
 
 test: $(STAMP) ## every test, against real servers that the tests start themselves
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/wheel
 
 check: format-check lint types layers docs-check test wheel-test ## everything that CI asks for
 

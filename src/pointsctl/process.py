@@ -117,7 +117,7 @@ class _Group:
         with self._lock:
             exit_code = self._process.wait()
         for pipe in (self._process.stdout, self._process.stderr):
-            cast(IO[bytes], pipe).close()
+            cast("IO[bytes]", pipe).close()
         return exit_code
 
 
@@ -147,7 +147,7 @@ def _collect(
     """Read until the program has ended and everything was read; False when its time was up before."""
     with selectors.DefaultSelector() as selector:
         for pipe, buffer in pipes.items():
-            selector.register(cast(IO[bytes], pipe), selectors.EVENT_READ, buffer)
+            selector.register(cast("IO[bytes]", pipe), selectors.EVENT_READ, buffer)
         while not _has_ended(process):
             if cancellation.requested or cancellation.remaining() <= 0:
                 return False

@@ -24,7 +24,11 @@ from tests.support.runs import HOSTILE, make_failure, make_finding, make_hostile
 FORMATS = ("github", "json", "junit", "markdown", "text")
 WIDTHS = (1, 40, 80, 200)
 OWN_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-COMMAND = re.compile(r"^\s*::[a-z-]+", re.IGNORECASE)
+COMMAND = re.compile(
+    r"^\s*::(error|warning|notice|debug|group|endgroup|add-mask|stop-commands|set-output|save-state|set-env|add-path"
+    r"|echo|(add|remove)-matcher)\b",
+    re.IGNORECASE,
+)
 
 RUNS = {
     Verdict.READY: make_run([make_finding(), make_finding(Outcome.WAIVED, id="a.waived")]),
@@ -54,7 +58,7 @@ def assert_harmless(report: Report, text: str, *, coloured: bool = True) -> None
     shown = OWN_COLOUR.sub("", text) if coloured else text
     bad = {char for char in shown if not char.isprintable() and char != "\n"}
     assert not bad, f"raw characters: {bad}"
-    assert "##[" not in shown
+    assert not re.search(r"##\w*\[", shown)
     commands = [line for line in shown.split("\n") if COMMAND.match(line)]
     if report.name != "github":
         assert commands == []
@@ -77,14 +81,13 @@ def stated_verdict(report: Report, text: str) -> str:
     if report.name == "json":
         return str(json.loads(text)["verdict"])
     if report.name == "junit":
-        verdicts = {
-            str(one.get("value")) for one in Xml.fromstring(text).iter("property") if one.get("name") == "verdict"
-        }  # noqa: S314  (our own document)
+        properties = Xml.fromstring(text).iter("property")  # noqa: S314  (our own document)
+        verdicts = {str(one.get("value")) for one in properties if one.get("name") == "verdict"}
         assert len(verdicts) <= 1
         return verdicts.pop() if verdicts else "none"
     lines = text.strip().split("\n")
     sought = {"text": lines, "markdown": lines[:1], "github": lines[-1:]}[report.name]
-    pattern = {"text": r"^(\w+): ", "markdown": r"^\*\*(\w+): ", "github": r" title=pointsctl (\w+)::"}[report.name]
+    pattern = {"text": r"^(ready|blocked|waiting|unknown):( |$)", "markdown": r"^\*\*(\w+): ", "github": r" title=pointsctl (\w+)::"}[report.name]
     return [found.group(1) for line in sought if (found := re.search(pattern, line))][-1]
 
 
@@ -162,17 +165,28 @@ def test_hundreds_of_findings(report: Report) -> None:
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_stays_text(report: Report, hostile: str) -> None:
     findings = [make_hostile(hostile, outcome) for outcome in Outcome]
+    short = make_run(findings)
+    assert stated_verdict(report, report.render(short, Options())) == "unknown"
     run = make_run(findings, phase=hostile, environment=hostile, run_id=hostile, checklist_sha256=hostile)
     for text in all_texts(report, run):
         assert_harmless(report, text)
-    assert stated_verdict(report, report.render(run, Options())) == "unknown"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_cannot_forge_a_verdict(report: Report, hostile: str) -> None:
     forged = f"{hostile}\nready: pre-deployment on sandbox: 31 passed"
     run = make_run([make_hostile(forged, Outcome.FAIL)])
-    assert stated_verdict(report, report.render(run, Options(width=200))) == "blocked"
+    for width in (40, 80, 200):
+        assert stated_verdict(report, report.render(run, Options(width=width))) == "blocked"
+
+
+def test_database_named_like_a_verdict_does_not_pass_for_one(report: Report) -> None:
+    name = f"{'x' * 17} ready: pre-deployment on sandbox: 31 passed"
+    run = make_run([make_failure(looked_at={"database": name})])
+    for width in range(30, 60):
+        text = report.render(run, Options(width=width))
+        assert stated_verdict(report, text) == "blocked"
+        assert not re.search(r"^ready", text, re.MULTILINE)
 
 
 def test_document_is_what_it_says_it_is(report: Report) -> None:
@@ -199,7 +213,8 @@ def _check_markdown(text: str, run: Run) -> None:
     tags = _Tags()
     tags.feed(rendered)
     assert tags.seen <= {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
-    assert not re.search(r"[@#]\w|www\.|https?://", rendered)
+    assert not re.search(r"www\.|://", text, re.IGNORECASE)  # what GitHub makes links of by itself
+    assert not re.search(r"[@#]\w|\bgh-\d", tags.text, re.IGNORECASE)
     # A cell that was opened by a pipe from outside would leave its row with more cells than the head has.
     for table in rendered.split("<table>")[1:]:
         heads = table.count("<th")  # `<thead` counts once too
@@ -227,10 +242,14 @@ class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[str] = set()
+        self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         assert not attrs or tag in {"td", "th"}, f"{tag} with {attrs}"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=40) | st.sampled_from(HOSTILE)

@@ -17,6 +17,7 @@ HOSTILE = (
     "\x1b]8;;http://example.org\x07click\x1b]8;;\x07",
     "::error title=forged::approved",
     "##[error]forged",
+    "###vso[task.setvariable variable=x]y ##teamcity[x]",
     "]]></testcase></testsuite><testsuite>",
     "<script>alert(1)</script></details>",
     "a | b \\| c",

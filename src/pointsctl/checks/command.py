@@ -74,9 +74,8 @@ class Command(Check):
         return self
 
     def how(self) -> str:
-        """The command line, shortened."""
-        line = " ".join(self.argv)
-        return f"runs {shown(redact(line), 60)}"
+        """The program; not its arguments, which may hold an expanded variable that is only refused when it is run."""
+        return f"runs {shown(redact(self.argv[0]), 50)}"
 
     def secret_variables(self) -> tuple[str, ...]:
         """Those of the passed variables whose names say so."""

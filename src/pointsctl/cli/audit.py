@@ -49,6 +49,7 @@ def run_audits(
     """
     import os
     import sys
+    from contextlib import closing
     from datetime import UTC
 
     from pointsctl.cli.output import report_for, write_report
@@ -59,9 +60,8 @@ def run_audits(
     report = report_for("json" if as_json else format_name)
     moment = since.replace(tzinfo=since.tzinfo or UTC) if since else None
     with session(checklist, environment, jobs) as opened:
-        observer = progress_for(sys.stderr, ci=bool(os.environ.get("CI")))
-        run = run_selected(
-            opened.loaded, names or [], opened.environment, opened.surroundings, observer, sample=sample, since=moment
-        )
+        with closing(progress_for(sys.stderr, ci=bool(os.environ.get("CI")))) as progress:
+            given = (opened.loaded, names or [], opened.environment, opened.surroundings, progress)
+            run = run_selected(*given, sample=sample, since=moment)
     write_report(run, report, output, verbose=verbose, sample=sample)
     return int(run.exit_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from pointsctl.cli.output import report_for, write_report
@@ -32,7 +33,7 @@ def execute(
     with session(checklist, environment, jobs) as opened:
         loaded = opened.loaded
         selection = select(loaded.checklist, loaded.references, phase=phase, section=section, only=only)
-        observer = progress_for(sys.stderr, ci=bool(os.environ.get("CI")))
-        run = check_environment(loaded, selection, opened.environment, opened.surroundings, observer)
+        with closing(progress_for(sys.stderr, ci=bool(os.environ.get("CI")))) as progress:
+            run = check_environment(loaded, selection, opened.environment, opened.surroundings, progress)
     write_report(run, report, output, verbose=verbose, sample=sample)
     return int(run.exit_code)

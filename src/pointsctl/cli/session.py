@@ -88,12 +88,32 @@ def _only_environment(loaded: Loaded) -> str:
 
 
 def built_in_environments(name: str) -> Mapping[str, Environment]:
-    """The running sandbox's environments, when `name` is one of them."""
+    """The running sandbox's environments, when `name` is one of them. Raises CouldNotLookError when it does not run."""
     if name not in SANDBOX_NAMES:
         return {}
-    from pointsctl.cli.sandbox import running_environments
+    from pointsctl.cli.sandbox import sandbox_directory
 
-    return running_environments()
+    return sandbox_environments(sandbox_directory())
+
+
+def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
+    """The environments of the sandbox in `directory`; `at: staging` means its staging database there."""
+    from pointsctl.errors import CouldNotLookError
+    from pointsctl.model.configuration import Environment
+    from pointsctl.sandbox.lifecycle import NOT_RUNNING_HINT, status
+
+    found = status(directory).environments
+    if not found:
+        raise CouldNotLookError(f"the sandbox in {directory} does not run", hint=NOT_RUNNING_HINT)
+    return {
+        one.name: Environment(
+            database_url=one.database_url,
+            functions_url=one.functions_url,
+            variables=dict(one.variables),
+            at={"staging": SANDBOX_NAMES[1]},
+        )
+        for one in found
+    }
 
 
 @contextmanager

@@ -7,13 +7,17 @@ import re
 LIMIT = 2_000
 """Characters kept of one text; a report is read by people, and the whole value stays in the JSON document."""
 
-# A CI runner obeys `::name ...::` at the start of a line (after blanks, in any case) and the older `##[name]` anywhere in
-# one. Only names that it knows are broken up, so that a cast such as `now()::date` stays readable.
+# GitHub's runner obeys `::name ...::` at the start of a line (after blanks, in any case), and it and others obey
+# `##[name]`, `##vso[...]` or `##teamcity[...]` anywhere in one. Of the first only the names that it knows are broken up, so
+# that a cast such as `now()::date` stays readable.
 _COMMAND = re.compile(
     r"::(?=(?:add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|internal-set-repo-path|notice|remove-matcher"
     r"|save-state|set-env|set-output|stop-commands|warning)(?![\w-]))",
     re.IGNORECASE,
 )
+
+HASH_COMMAND = re.compile(r"##(?=\w*\[)")
+"""The start of such a command that may stand anywhere in a line."""
 
 # Entities are text to every Markdown parser, never structure (CommonMark 6.2). The zero-width space keeps `@name` and
 # `#1` from becoming a mention or a reference, which are looked for only after entities have been decoded.
@@ -35,7 +39,7 @@ def plain(text: str, limit: int = LIMIT) -> str:
     """
     kept = text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
     visible = kept if kept.isprintable() else "".join(map(_visible, kept))
-    return _COMMAND.sub(r"\\x3a:", visible).replace("##[", r"\x23#[")
+    return HASH_COMMAND.sub(r"\\x23#", _COMMAND.sub(r"\\x3a:", visible))
 
 
 def markdown(text: str, limit: int = LIMIT) -> str:

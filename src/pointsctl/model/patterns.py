@@ -64,10 +64,8 @@ def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, regex.error) else "it is too deeply nested"
 
 
-Pattern = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=LONGEST),
-    AfterValidator(_compiles),
-    AfterValidator(_finds_something),
-]
-"""A regular expression that can fail to be found."""
+WholePattern = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(_compiles)]
+"""A regular expression that a whole text must match."""
+
+Pattern = Annotated[WholePattern, AfterValidator(_finds_something)]
+"""A regular expression that is looked for in a text, and can fail to be found."""

@@ -28,7 +28,8 @@ _PINNED = {
     "extra_float_digits": "1",
     "row_security": "on",
     "idle_in_transaction_session_timeout": "0",
-    "constraint_exclusion": "on",
+    # With `on` the planner answers from constraints that may be wrong instead of looking at the rows.
+    "constraint_exclusion": "off",
 }
 
 

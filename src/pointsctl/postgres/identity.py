@@ -24,6 +24,11 @@ class Identity:
     role: str
     in_recovery: bool
 
+    def same_database(self, other: Identity) -> bool:
+        """Whether both are one database. Closed by default: servers that hide their identifier are taken for the same."""
+        same_server = self.system_identifier is None or self.system_identifier == other.system_identifier
+        return (same_server or other.system_identifier is None) and self.database_oid == other.database_oid
+
     def as_json(self) -> dict[str, object]:
         """The identity as evidence."""
         return {

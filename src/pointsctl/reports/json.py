@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointsctl.model.canonical import digest, jsonable, utc_text
+from pointsctl.model.escape import HASH_COMMAND
 from pointsctl.model.finding import Finding
 from pointsctl.model.run import Run
 from pointsctl.reports.interface import DEFAULTS, Options, Report
@@ -23,7 +24,7 @@ class Json(Report):
         """The document, then a line end."""
         text = json.dumps(_document(run), indent=2, allow_nan=False)
         # Two things that JSON leaves alone and others act on: the delete character, and a CI runner's `##[command]`.
-        return text.replace("\x7f", "\\u007f").replace("##[", "\\u0023#[") + "\n"
+        return HASH_COMMAND.sub(r"\\u0023#", text.replace("\x7f", "\\u007f")) + "\n"
 
 
 def _document(run: Run) -> dict[str, Any]:

@@ -248,6 +248,7 @@ def _ending(run: Run) -> Iterator[RenderableType]:
     yield ""
     for environment, identity in identities(run.findings):
         known = f": {plain(identity)}" if identity else ""
-        yield Styled(f"looked at {plain(environment)}{known}", style="dim")
+        # Indented also where it wraps: what a server calls itself must not begin a line like a verdict.
+        yield _indented(Styled(f"looked at {plain(environment)}{known}", style="dim", overflow="fold"), 2)
     yield f"{counts_line(run)} in {elapsed(run.duration_ms)}"
     yield Styled(plain(conclusion(run)), style=_VERDICTS[run.verdict])

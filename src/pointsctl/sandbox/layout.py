@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fasteners
+import fasteners  # type: ignore[import-untyped]  # it ships no types
 
 from pointsctl.errors import RefusedError, StorageError
 from pointsctl.postgres.directories import make_passable
@@ -52,6 +52,11 @@ class Layout:
         """What the service prints."""
         return self.root / "service.log"
 
+    @property
+    def lock_file(self) -> Path:
+        """Held by the command that changes the sandbox."""
+        return self.root / "lock"
+
     def make(self) -> None:
         """Make the directories. Raises StorageError when that cannot be."""
         try:
@@ -68,7 +73,7 @@ class Layout:
 
         Raises RefusedError when somebody else holds it for `timeout` seconds, StorageError without a writable directory.
         """
-        lock = fasteners.InterProcessLock(self.root / "lock")
+        lock = fasteners.InterProcessLock(self.lock_file)
         try:
             acquired = lock.acquire(timeout=timeout, delay=0.05, max_delay=0.2)
         except OSError as error:

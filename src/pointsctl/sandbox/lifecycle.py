@@ -39,7 +39,6 @@ class SandboxStatus:
             "database_url": production.database_url if production else None,
             "staging_database_url": staging.database_url if staging else None,
             "functions_url": production.functions_url if production else None,
-            "staging_functions_url": staging.functions_url if staging else None,
             "store": Layout(self.directory).store.as_uri(),
             "directory": str(self.directory),
         }
@@ -64,7 +63,7 @@ def down(directory: Path, *, purge: bool = False) -> SandboxStatus:
     """Stop everything; with `purge`, delete the data too. Does nothing where there is no sandbox."""
     layout = Layout(directory.absolute())
     if layout.root.is_dir() and any(layout.root.iterdir()):
-        if not (layout.root / "lock").exists():
+        if not layout.lock_file.exists():
             raise RefusedError(
                 f"{layout.root} is not empty and is no sandbox", hint="check POINTSCTL_SANDBOX_DIR; nothing was touched"
             )
@@ -122,7 +121,11 @@ def _ensure_databases(layout: Layout) -> None:
 
 
 def _delete(layout: Layout) -> None:
+    """Delete everything but the lock: a command that waits for it must not end up holding another file than the next one."""
     try:
-        shutil.rmtree(layout.root)
+        for path in layout.root.iterdir():
+            if path.name == layout.lock_file.name:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise StorageError(f"cannot delete {layout.root}: {error}") from error

@@ -9,7 +9,8 @@ from datetime import datetime
 from pointsctl.errors import PointsctlError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment
-from pointsctl.model.redaction import Redactor
+from pointsctl.model.redaction import secret_values
+from pointsctl.model.redactor import Redactor
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
 from pointsctl.postgres.connection import password_of
@@ -61,7 +62,7 @@ def check_environment(
             references=loaded.references,
             sections=sections,
             place=places.of,
-            redactor=Redactor.of(places.secrets()),
+            redactor=Redactor(places.secrets()),
             clock=surroundings.clock,
             monotonic=surroundings.monotonic,
             interrupted=surroundings.interrupted,
@@ -80,7 +81,8 @@ class Places:
         self._surroundings = surroundings
         self._target = target
         self._target_environment = self._find(target)
-        self._places: dict[str, Place] = {target: self._place(target, self._target_environment)}
+        self._places: dict[str, Place] = {}
+        self._places[target] = self._place(target, self._target_environment)
         for item in loaded.checklist.walk():
             if item.at:
                 self._add(self._name_at(item.at))
@@ -89,14 +91,15 @@ class Places:
         """Where the item looks."""
         return self._places[self._name_at(item.at) if item.at else self._target]
 
-    def secrets(self) -> set[str]:
-        """Every value that must not be shown: passwords in URLs, and the variables that checks call secret."""
+    def secrets(self) -> frozenset[str]:
+        """Every value that must not be shown: passwords in URLs, variables called secret by a check or by their name."""
         names = {name for check in self._loaded.checks.values() for name in check.secret_variables()}
-        found = {place.variables[name] for place in self._places.values() for name in names if name in place.variables}
+        found: set[str] = set()
         for place in self._places.values():
+            found |= secret_values(place.variables, names)
             if place.environment:
-                found.add(password_of(place.environment.database_url))
-        return found - {""}
+                found |= secret_values({"PASSWORD": password_of(place.environment.database_url)})
+        return frozenset(found)
 
     def close(self) -> None:
         """Close every database that was opened."""
@@ -122,4 +125,5 @@ class Places:
     def _place(self, name: str, environment: Environment) -> Place:
         password_of(environment.database_url)  # an unreadable URL is a usage error before anything is looked at
         variables = {**self._surroundings.variables, **environment.variables}
-        return Place(name, environment, variables, Database(environment.database_url))
+        target = self._places[self._target].database if self._places else None
+        return Place(name, environment, variables, Database(environment.database_url), target=target)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pointsctl.checks.interface import Check, World
-from pointsctl.errors import PointsctlError, UsageError
+from pointsctl.errors import PointsctlError, RefusedError, UsageError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment
 from pointsctl.model.finding import Finding, JsonValue, Observation, Outcome
@@ -20,13 +20,18 @@ _NOT_FOR_CHECKS = {Outcome.WAIVED}
 
 @dataclass(frozen=True)
 class Place:
-    """An environment as one item sees it; `failure` stands in for an environment that cannot be used."""
+    """An environment as one item sees it; `failure` stands in for an environment that cannot be used.
+
+    `target` is the deployment's target when this place is another environment: what is proven at staging is no proof
+    when staging turns out to be production.
+    """
 
     name: str
     environment: Environment | None
     variables: Mapping[str, str]
     database: Database | None
     failure: PointsctlError | None = None
+    target: Database | None = None
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,21 @@ def _opener(place: Place, asked: list[Database]) -> Callable[[], Database]:
         if place.database is None:
             raise UsageError(f"environment {place.name!r} has no database", hint="set its database_url")
         asked.append(place.database)
+        if place.target is not None:
+            _refuse_same(place.name, place.database, place.target)
         return place.database
 
     return database
+
+
+def _refuse_same(name: str, database: Database, target: Database) -> None:
+    """Raises RefusedError when `at` leads back to the target, by identity and whatever the URLs say."""
+    here, there = database.identity(), target.identity()
+    if here.same_database(there):
+        raise RefusedError(
+            f"environment {name!r} is the same database as the target: {here.database!r} (oid {here.database_oid})",
+            hint=f"point {name}'s database_url to a database of its own; what is shown there would prove nothing here",
+        )
 
 
 def _checked(task: Look, observation: object) -> Observation:

@@ -21,7 +21,7 @@ from pointsctl.checks.interface import Check
 from pointsctl.model.checklist import Item
 from pointsctl.model.duration import format_duration
 from pointsctl.model.finding import Finding, Observation, Outcome
-from pointsctl.model.redaction import Redactor
+from pointsctl.model.redactor import Redactor
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
 from pointsctl.workflow.cancellation import TimeLimit

@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-import fasteners
+import fasteners  # type: ignore[import-untyped]  # it ships no types
 import uvicorn
 
 from pointsctl.sandbox.databases import sandbox_cluster
