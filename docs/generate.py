@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pages import audits, checklist, cli, exit_codes, kinds, schema
+from pages import audits, checklist, checklist_format, cli, exit_codes, kinds, schema
 
 DOCS = Path(__file__).resolve().parent
 PAGES: dict[str, Callable[[], str]] = {
     "audits.md": audits.page,
     "checklist.md": checklist.page,
+    "checklist-format.md": checklist_format.page,
     "checklist.schema.json": schema.page,
     "cli.md": cli.page,
     "exit-codes.md": exit_codes.page,

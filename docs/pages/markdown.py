@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,8 +30,33 @@ def type_words(schema: dict[str, Any]) -> str:
             return " or ".join(dict.fromkeys(type_words(one) for one in schema[several] if one.get("type") != "null"))
     if schema.get("type") == "array":
         return f"list of {type_words(schema.get('items', {}))}"
-    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"mapping of names to {type_words(schema['additionalProperties'])}"
+    if schema.get("type") == "object" and (held := _held(schema)):
+        return f"mapping of names to {type_words(held)}"
     is_duration = "7d" in schema.get("examples", ())
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping"}
     return "duration" if is_duration else words.get(schema.get("type", "any value"), schema.get("type", "any value"))
+
+
+def _held(schema: dict[str, Any]) -> dict[str, Any]:
+    """What each value of a mapping is; empty when that is not said."""
+    by_pattern = list(schema.get("patternProperties", {}).values())
+    held = by_pattern[0] if by_pattern else schema.get("additionalProperties")
+    return held if isinstance(held, dict) else {}
+
+
+def keys(name: str, schema: dict[str, Any]) -> list[str]:
+    """The keys of one JSON Schema object as a table; of an enumeration, its values."""
+    if "enum" in schema:
+        return [f"`{name}` is {type_words(schema)}.\n"]
+    rows = [
+        (f"`{key}`", type_words(one), _default(key, one, schema), one.get("description", ""))
+        for key, one in schema.get("properties", {}).items()
+    ]
+    return [f"`{name}`:\n", *table(("key", "value", "default", "meaning"), rows)] if rows else []
+
+
+def _default(key: str, one: dict[str, Any], schema: dict[str, Any]) -> str:
+    if key in schema.get("required", ()):
+        return "required"
+    default = one.get("default")
+    return "" if default in (None, "", [], {}) else f"`{json.dumps(default)}`"

@@ -87,7 +87,11 @@ def stated_verdict(report: Report, text: str) -> str:
         return verdicts.pop() if verdicts else "none"
     lines = text.strip().split("\n")
     sought = {"text": lines, "markdown": lines[:1], "github": lines[-1:]}[report.name]
-    pattern = {"text": r"^(ready|blocked|waiting|unknown):( |$)", "markdown": r"^\*\*(\w+): ", "github": r" title=pointsctl (\w+)::"}[report.name]
+    pattern = {
+        "text": r"^(ready|blocked|waiting|unknown):( |$)",
+        "markdown": r"^\*\*(\w+): ",
+        "github": r" title=pointsctl (\w+)::",
+    }[report.name]
     return [found.group(1) for line in sought if (found := re.search(pattern, line))][-1]
 
 

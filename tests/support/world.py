@@ -69,9 +69,15 @@ class Switch:
 
     def stop_once_looking(self) -> threading.Thread:
         """Start a thread that waits until a check has registered its callback, then stops it. Join it at the end."""
+        return self.stop_when(self._entered.is_set)
+
+    def stop_when(self, ready: Callable[[], bool]) -> threading.Thread:
+        """Start a thread that stops the look as soon as `ready` says so, or after 20 s. Join it at the end."""
 
         def wait_and_stop() -> None:
-            self._entered.wait(timeout=20)
+            end = monotonic() + 20
+            while not ready() and monotonic() < end:
+                self._requested.wait(timeout=0.02)
             self.stop()
 
         thread = threading.Thread(target=wait_and_stop)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 from pointsctl.model.checklist import Item
 from pointsctl.model.conclusion import elapsed
@@ -29,6 +30,36 @@ class RunProgress(Observer, Protocol):
         """Leave the terminal as it was; harmless when nothing is shown, and when called again."""
 
 
+class _Forgiving(io.TextIOBase):
+    """A stream that drops what cannot be written.
+
+    Progress is not the result: a terminal that hung up, or a reader that went away, must not end a run whose report goes
+    elsewhere.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._to = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._to.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._to.flush()
+
+    def isatty(self) -> bool:
+        return not self._to.closed and self._to.isatty()
+
+    def fileno(self) -> int:
+        return self._to.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in typeshed, read-only in fact
+        return self._to.encoding or "utf-8"
+
+
 def progress_for(stream: TextIO, *, ci: bool) -> RunProgress:
     """Moving lines where `stream` is a terminal and nobody says that this is CI, else plain lines."""
     return LiveProgress(stream) if stream.isatty() and not ci else PlainProgress(stream)
@@ -38,7 +69,7 @@ class PlainProgress:
     """One line for each item when it ends, such as `[3/41] pass security.rls-enabled (12 ms): 3 tables looked at`."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = cast("TextIO", _Forgiving(stream))
         self._lock = threading.Lock()
         self._total = self._done = 0
 
@@ -54,7 +85,7 @@ class PlainProgress:
         """Write the line."""
         with self._lock:
             self._done += 1
-            _quietly(lambda: self._write(finding))
+            self._write(finding)
 
     def run_finished(self, run: Run) -> None:
         """Nothing: the report says the rest."""
@@ -73,7 +104,7 @@ class LiveProgress:
     """What runs now and for how long, at the bottom of the terminal; results scroll above it."""
 
     def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
-        self._stream = stream
+        self._stream = cast("TextIO", _Forgiving(stream))
         self._width = width
         self._lock = threading.Lock()
         self._progress: Progress | None = None
@@ -89,7 +120,7 @@ class LiveProgress:
             self._whole = self._progress.add_task("items", total=len(items), counted=f"0/{len(items)}")
             self._running.clear()
             self._total, self._done = len(items), 0
-            _quietly(self._progress.start)
+            self._progress.start()
 
     def item_started(self, item: Item, environment: str) -> None:
         """Add a line that counts the seconds."""
@@ -109,7 +140,7 @@ class LiveProgress:
                 progress.remove_task(task)
             self._done += 1
             progress.update(self._whole, completed=self._done, counted=f"{self._done}/{self._total}")
-            _quietly(lambda: progress.print(_result(finding), no_wrap=True, overflow="ellipsis", crop=True))
+            progress.print(_result(finding), no_wrap=True, overflow="ellipsis", crop=True)
 
     def run_finished(self, run: Run) -> None:  # noqa: ARG002  (the report shows the run)
         """Stop, and leave only the results."""
@@ -120,7 +151,7 @@ class LiveProgress:
         with self._lock:
             progress, self._progress = self._progress, None
             if progress is not None:
-                _quietly(progress.stop)
+                progress.stop()
 
 
 def _moving(stream: TextIO, width: int | None) -> Progress:
@@ -146,9 +177,3 @@ def _result(finding: Finding) -> Text:
     head = (f"{mark} {finding.outcome.value:<7}", style)
     rest = f" {plain(finding.id)}  {elapsed(finding.duration_ms)}  {plain(finding.observation.summary, _SUMMARY)}"
     return Text.assemble(head, rest)
-
-
-def _quietly(write: Callable[[], object]) -> None:
-    # Progress is not the result: a terminal that was closed must not end a run whose report goes elsewhere.
-    with suppress(OSError, ValueError):
-        write()

@@ -62,11 +62,11 @@ class FieldType(StrEnum):
 class Field(Strict):
     """A typed blank that a person fills in (a name, a date, a contact, a link)."""
 
-    name: Slug
+    name: Slug = pydantic.Field(description="unique within its item or section")
     type: FieldType
     title: Title
-    required: bool = True
-    unit: str = ""
+    required: bool = pydantic.Field(True, description="whether it must be filled in")
+    unit: str = pydantic.Field("", description="unit of a number")
     value: str | None = pydantic.Field(None, description="filled in already, for instance a link that never changes")
 
 
@@ -88,8 +88,8 @@ class Item(Strict):
     )
     valid_for: Duration | None = pydantic.Field(None, description="how long its evidence stays fresh")
     timeout: Duration = pydantic.Field(timedelta(seconds=60), description="how long one look may take")
-    waivable: bool = True
-    fields: tuple[Field, ...] = ()
+    waivable: bool = pydantic.Field(True, description="whether somebody may sign for going on without it")
+    fields: tuple[Field, ...] = pydantic.Field((), description="blanks that a person fills in")
     items: tuple[Item, ...] = pydantic.Field((), description="sub-items, each a box of its own")
 
     def walk(self) -> Iterator[Item]:
@@ -107,9 +107,9 @@ class Section(Strict):
 
     id: Slug
     title: Title
-    source: str = ""
-    gates: tuple[ItemId, ...] = ()
-    fields: tuple[Field, ...] = ()
+    source: str = pydantic.Field("", description="heading of the paper checklist")
+    gates: tuple[ItemId, ...] = pydantic.Field((), description="items elsewhere that must be satisfied too")
+    fields: tuple[Field, ...] = pydantic.Field((), description="blanks that belong to the section as a whole")
     items: tuple[Item, ...] = ()
 
     def walk(self) -> Iterator[Item]:
@@ -123,7 +123,7 @@ class Phase(Strict):
 
     id: Slug
     title: Title
-    gates: tuple[ItemId, ...] = ()
+    gates: tuple[ItemId, ...] = pydantic.Field((), description="items elsewhere that must be satisfied too")
     sections: tuple[Section, ...]
 
     def walk(self) -> Iterator[Item]:

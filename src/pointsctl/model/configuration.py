@@ -16,7 +16,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 class Settings(pydantic.BaseModel):
     """Base of the configuring values: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A limit of `nan` or `inf` is never crossed, so a trigger with one would never fire.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Environment(Settings):
@@ -38,7 +39,7 @@ class Backup(Settings):
     """Where backups go and how long they are kept."""
 
     store: str = pydantic.Field("", description="file:///folder or s3://bucket/prefix")
-    retention: Duration = timedelta(days=7)
+    retention: Duration = pydantic.Field(timedelta(days=7), description="how long a backup is kept, at least")
     fresh_for: Duration = pydantic.Field(timedelta(hours=24), description="how old the verified backup may be")
     restore_into: str = pydantic.Field(
         "ephemeral", description="`ephemeral`, or the environment with the scratch server"
@@ -48,64 +49,68 @@ class Backup(Settings):
 class ApprovalRole(Settings):
     """Somebody who must sign, or may have to."""
 
-    title: str
-    required: bool = True
+    title: str = pydantic.Field(description="the role as people call it")
+    required: bool = pydantic.Field(True, description="whether nothing goes on without this signature")
 
 
 class Approvals(Settings):
     """Who signs."""
 
-    valid_for: Duration = timedelta(days=7)
-    distinct_people: bool = True
-    roles: dict[Name, ApprovalRole] = pydantic.Field(default_factory=dict)
+    valid_for: Duration = pydantic.Field(timedelta(days=7), description="how long a signature counts")
+    distinct_people: bool = pydantic.Field(True, description="one person may sign for one role only")
+    roles: dict[Name, ApprovalRole] = pydantic.Field(default_factory=dict, description="who signs, by the role's name")
 
 
 class Migrations(Settings):
     """Where the migration files are and how they are applied."""
 
-    directory: str = "supabase/migrations"
-    reverse_directory: str = "supabase/reverse"
-    engine: Literal["native", "supabase"] = "native"
+    directory: str = pydantic.Field("supabase/migrations", description="folder of the migration files")
+    reverse_directory: str = pydantic.Field("supabase/reverse", description="folder of the files that undo them")
+    engine: Literal["native", "supabase"] = pydantic.Field(
+        "native", description="who applies them: pointsctl itself, or the Supabase CLI"
+    )
     window: Duration = pydantic.Field(timedelta(minutes=30), description="how long the migration is expected to take")
 
 
 class Functions(Settings):
     """The edge functions and the platform that runs them."""
 
-    platform: str = "supabase"
-    project: str = ""
-    names: tuple[Name, ...] = ()
-    watch_logs_for: Duration = timedelta(minutes=15)
+    platform: str = pydantic.Field("supabase", description="where the functions run")
+    project: str = pydantic.Field("", description="the platform's name for the project, such as a project ref")
+    names: tuple[Name, ...] = pydantic.Field((), description="every function that is deployed")
+    watch_logs_for: Duration = pydantic.Field(
+        timedelta(minutes=15), description="how long the logs are watched after a deployment"
+    )
 
 
 class Stage(Settings):
     """One step of the rollout: a share of users, held for a time."""
 
-    percent: float = pydantic.Field(gt=0, le=100)
-    hold: Duration | None = None
+    percent: float = pydantic.Field(gt=0, le=100, description="share of the users for whom the flag is on")
+    hold: Duration | None = pydantic.Field(None, description="how long to stay before the next stage")
 
 
 class Rollout(Settings):
     """The canary and the stages after it."""
 
-    flag: str = ""
-    stages: tuple[Stage, ...] = ()
+    flag: str = pydantic.Field("", description="name of the feature flag")
+    stages: tuple[Stage, ...] = pydantic.Field((), description="from the canary to everybody")
 
 
 class Metric(Settings):
     """A number that stages and triggers compare with a limit."""
 
-    title: str
-    unit: str = ""
-    source: str = "sql"
+    title: str = pydantic.Field(description="what is measured")
+    unit: str = pydantic.Field("", description="unit of the number, such as `%` or `s`")
+    source: str = pydantic.Field("sql", description="where the number comes from")
 
 
 class Trigger(Settings):
     """When to roll back: a metric above its limit, or a person who declares it."""
 
-    title: str
-    metric: Name | None = None
-    above: float | None = None
+    title: str = pydantic.Field(description="what has happened when it fires")
+    metric: Name | None = pydantic.Field(None, description="name of the metric that is compared")
+    above: float | None = pydantic.Field(None, description="fires when the metric is above this, in the metric's unit")
     declared: bool = pydantic.Field(False, description="a person decides; no number can")
 
     @pydantic.model_validator(mode="after")

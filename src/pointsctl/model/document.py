@@ -8,6 +8,7 @@ anything recursive looks at it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,15 @@ from pointsctl.model.problems import Path, Place, Problem, shown
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-MAX_NODES = 100_000
+MAX_NODES = 20_000
+_MAX_PROBLEMS = 100
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 _PLAIN_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
+# YAML 1.1, chapter 5.1. A byte order mark is allowed at the very beginning only.
+_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_DIRECTIVE = re.compile("^%", re.MULTILINE)
 _ENDS = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 _STARTS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 
@@ -54,6 +59,8 @@ class DocumentError(ValueError):
 
 def parse_document(text: str) -> Document:
     """Read YAML text. Raises DocumentError for syntax errors, doubled keys, aliases, tags, and texts over the limits."""
+    text = text.removeprefix("\ufeff")
+    _refuse_unreadable(text)
     _refuse_excess(text)
     reader = _Reader()
     data = reader.read(_compose(text), ())
@@ -62,27 +69,57 @@ def parse_document(text: str) -> Document:
     return Document(data, reader.keys, reader.values)
 
 
-def _refuse_excess(text: str) -> None:
+def _refuse_unreadable(text: str) -> None:
     if len(text) > MAX_BYTES:
-        raise DocumentError(
-            Problem(Place(1, 1), "the file is too large", f"{len(text):,} characters", f"{MAX_BYTES:,} at the most")
-        )
+        raise DocumentError(_too_large(len(text)))
+    wrong = _NOT_ALLOWED.search(text)
+    if wrong:
+        found = f"U+{ord(wrong[0]):04X}"
+        raise DocumentError(Problem(place_at(text, wrong.start()), "a character that YAML does not allow", found))
+    directive = _DIRECTIVE.search(text)
+    if directive:
+        # Thousands of %TAG lines keep the parser busy for minutes, and no checklist needs one.
+        place = place_at(text, directive.start())
+        raise DocumentError(Problem(place, "a line cannot begin with %", expected="no YAML directives"))
+
+
+def _too_large(characters: int) -> Problem:
+    return Problem(Place(1, 1), "the file is too large", f"{characters:,} characters", f"{MAX_BYTES:,} at the most")
+
+
+def place_at(text: str, offset: int) -> Place:
+    """The place of the character at `offset`."""
+    return Place(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def _refuse_excess(text: str) -> None:
+    problems: list[Problem] = []
     depth = nodes = 0
     for event in _events(text):
-        place = _place(event.start_mark)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise DocumentError(
-                Problem(place, "anchors and aliases are not allowed", expected="every value written out")
-            )
+        problems.extend(_indirections(event))
         nodes += isinstance(event, yaml.NodeEvent)
         depth += isinstance(event, _STARTS)
         depth -= isinstance(event, _ENDS)
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
+        if depth > MAX_DEPTH or nodes > MAX_NODES or len(problems) > _MAX_PROBLEMS:
             limit = f"at most {MAX_DEPTH} levels and {MAX_NODES:,} values"
-            raise DocumentError(Problem(place, "the file is nested too deeply or holds too much", expected=limit))
+            place = _place(event.start_mark)
+            problems.append(Problem(place, "the file is nested too deeply or holds too much", expected=limit))
+            break
+    if problems:
+        raise DocumentError(*problems)
 
 
-def _events(text: str) -> Any:
+def _indirections(event: yaml.Event) -> Iterator[Problem]:
+    # The names of anchors and tags are not repeated: `password: !x3f9` is a secret that lacks its quotes.
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        expected = "every value written out, and quotes around a text that begins with & or *"
+        yield Problem(_place(event.start_mark), "anchors and aliases are not allowed", expected=expected)
+    elif getattr(event, "tag", None):
+        expected = "a plain value, and quotes around a text that begins with !"
+        yield Problem(_place(event.start_mark), "tags are not allowed", expected=expected)
+
+
+def _events(text: str) -> Iterator[Any]:
     # The generator raises in the middle of the iteration, so the whole walk is wrapped.
     try:
         yield from yaml.parse(text, Loader=yaml.CSafeLoader)
@@ -102,7 +139,7 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
         return Problem(_place(mark) if mark else Place(1, 1), f"not valid YAML: {what}")
-    return Problem(Place(1, 1), "not valid YAML: a character that YAML does not allow")
+    return Problem(Place(1, 1), "not valid YAML")
 
 
 def _place(mark: Any) -> Place:
@@ -144,11 +181,6 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         value = node.value
-        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.endswith(("binary", "python")):
-            self.problems.append(
-                Problem(_place(node.start_mark), "tags are not allowed", shown(node.tag), "a plain value")
-            )
-            return None
         # YAML 1.1 reads `no`, `on`, `1_000`, `12:30` and dates as something else than text; only the plain forms count.
         if getattr(node, "style", None) or node.tag == "tag:yaml.org,2002:str":
             return value

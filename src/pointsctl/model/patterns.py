@@ -11,7 +11,7 @@ from pointsctl.errors import TookTooLongError
 
 LONGEST = 1_000
 SECONDS = 2.0
-"""How long one search may take. A pattern such as `(a+)+$` needs longer than anybody waits on the wrong text."""
+"""How long one search may take. A pattern such as `(a|aa)+$` needs longer than anybody waits on the wrong text."""
 
 
 def compile_pattern(pattern: str) -> regex.Pattern[str]:
@@ -56,7 +56,7 @@ def _finds_something(pattern: str) -> str:
 def _too_long(seconds: float) -> TookTooLongError:
     return TookTooLongError(
         f"searching with a regular expression took over {seconds:g} s",
-        hint="write the expression without nested repetitions such as (a+)+",
+        hint="write the expression without choices that overlap, such as (a|aa)+",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from graphlib import CycleError, TopologicalSorter
 
 
 def matching(pattern: str, ids: Iterable[str]) -> tuple[str, ...]:
     """The ids that `pattern` (an id, or a glob such as `staging.*`) stands for, in their given order."""
-    return tuple(item_id for item_id in ids if item_id == pattern or fnmatchcase(item_id, pattern))
+    matches = re.compile(translate(pattern)).match
+    return tuple(item_id for item_id in ids if item_id == pattern or matches(item_id))
 
 
 def closure(start: Iterable[str], needs: Mapping[str, Sequence[str]]) -> frozenset[str]:
@@ -24,23 +27,20 @@ def closure(start: Iterable[str], needs: Mapping[str, Sequence[str]]) -> frozens
 
 
 def find_cycle(needs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """One cycle as ids, the first repeated at the end (`a, b, a`), or an empty tuple. Iterative: depth is no limit."""
-    done: set[str] = set()
-    for start in needs:
-        path: list[str] = []
-        stack: list[tuple[str, int]] = [(start, 0)]
-        while stack:
-            node, index = stack.pop()
-            del path[len(stack) :]
-            path.append(node)
-            children = needs.get(node, ())
-            if node in done or index >= len(children):
-                done.add(node)
-                continue
-            stack.append((node, index + 1))
-            child = children[index]
-            if child in path:
-                return (*path[path.index(child) :], child)
-            if child not in done:
-                stack.append((child, 0))
+    """One cycle as ids, each needing the next, the first repeated at the end (`a, b, a`), or an empty tuple."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        # graphlib lists each one before what needs it.
+        return tuple(reversed(error.args[1]))
     return ()
+
+
+def find_cycles(needs: Mapping[str, Sequence[str]], limit: int = 5) -> tuple[tuple[str, ...], ...]:
+    """Up to `limit` cycles, such that without one step of each there is none left (or none of the first `limit`)."""
+    left = {item_id: list(needed) for item_id, needed in needs.items()}
+    found: list[tuple[str, ...]] = []
+    while len(found) < limit and (cycle := find_cycle(left)):
+        found.append(cycle)
+        left[cycle[0]] = [needed for needed in left[cycle[0]] if needed != cycle[1]]
+    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -10,10 +11,15 @@ from typing import Any
 import pydantic
 
 from pointsctl.model.document import Document
-from pointsctl.model.problems import Path, Problem, nearest, shown
+from pointsctl.model.problems import Path, Problem, shown
+from pointsctl.model.redaction import is_secret_name
 
 _MISSING = "missing"
 _UNKNOWN_KEY = "extra_forbidden"
+_KEY_STEP = "[key]"
+_PREAMBLE = re.compile(
+    r"^(Value error, |Assertion failed, )?(expected )?((Input|String|Value|Tuple|List|Dictionary|Object) should (be |have )?)?"
+)
 
 
 def problems_of(
@@ -23,7 +29,11 @@ def problems_of(
 
     What was found is quoted from the document as it is written, so an expanded variable never appears.
     """
-    return [_problem(details, model, document, prefix) for details in error.errors(include_url=False)]
+    return [_problem(details, model, document, prefix) for details in _details(error)]
+
+
+def _details(error: pydantic.ValidationError) -> list[Any]:
+    return list(error.errors(include_url=False, include_context=False, include_input=False))
 
 
 def _problem(details: Any, model: type[pydantic.BaseModel], document: Document, prefix: Path) -> Problem:
@@ -36,8 +46,10 @@ def _problem(details: Any, model: type[pydantic.BaseModel], document: Document, 
         known = _keys_at(model, path[len(prefix) : -1])
         expected = f"one of {', '.join(known)}" if known and len(known) <= 12 else ""
         place = document.place(path, key=True)
-        return Problem(place, f"unknown key {shown(name)}", "", expected, nearest(name, known))
+        return Problem(place, f"unknown key {shown(name)}", "", expected, name, known)
     expected = _sentence(details["msg"])
+    if details["loc"] and details["loc"][-1] == _KEY_STEP:
+        return Problem(document.place(path, key=True), "wrong name", shown(name), expected)
     return Problem(document.place(path), f"wrong value for {shown(name)}", found_at(document, path), expected)
 
 
@@ -47,13 +59,14 @@ def _written(document: Document, prefix: Path, location: Sequence[str | int]) ->
     for step in location:
         candidate = (*path, step)
         if (*prefix, *candidate) in document.values or step == location[-1]:
-            path = candidate if step != "[key]" else path
+            path = candidate if step != _KEY_STEP else path
     return path
 
 
 def found_at(document: Document, path: Path) -> str:
-    """The value at `path` in a few words: `'abc'`, `a list`, `nothing`."""
+    """The value at `path` in a few words: `'abc'`, `a list`, `nothing`; what a secret's name stands for is never quoted."""
     value = document.data
+    secret = any(isinstance(step, str) and is_secret_name(step) for step in path)
     for step in path:
         try:
             value = value[step]
@@ -61,7 +74,11 @@ def found_at(document: Document, path: Path) -> str:
             return ""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return "nothing" if value is None else shown(value) if isinstance(value, str) else str(value).lower()
+    if value is None:
+        return "nothing"
+    if secret:
+        return "a value that is not shown"
+    return shown(value) if isinstance(value, str) else str(value).lower()
 
 
 def _of(path: Path) -> str:
@@ -69,7 +86,7 @@ def _of(path: Path) -> str:
 
 
 def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ").removeprefix("expected ")
+    text = _PREAMBLE.sub("", message)
     return text[:1].lower() + text[1:]
 
 

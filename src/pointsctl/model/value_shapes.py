@@ -66,7 +66,7 @@ def _time_problems(claims: dict[str, Any], now: datetime) -> Iterator[str]:
             yield "is a JWT that is not valid yet"
 
 
-def _is_endless(time: int | float) -> bool:  # noqa: PYI041  (an integer may be too long to become a float)
+def _is_endless(time: int | float) -> bool:
     # JSON parsers read NaN and 1e999, and neither is ever reached; an integer is finite however long it is.
     return isinstance(time, float) and not math.isfinite(time)
 

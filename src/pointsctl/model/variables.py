@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pointsctl.model.problems import nearest
-
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}|\$\{")
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """`text` with every variable replaced; `missing` names those that are unset and have no default."""
+    """`text` with every variable replaced; `missing` names those that are unset (or empty) and have no default.
+
+    `malformed` says that a reference cannot be read: not closed, a wrong name, or a default that holds another reference.
+    """
 
     text: str
     missing: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ def expand(text: str, variables: Mapping[str, str]) -> Expansion:
         if match[0] == "$${":
             return "${"
         name = match[1]
-        if name is None:
+        if name is None or "${" in (match[3] or ""):
             malformed = True
             return match[0]
         value = variables.get(name, "")
@@ -44,8 +45,3 @@ def expand(text: str, variables: Mapping[str, str]) -> Expansion:
         return match[3] or ""
 
     return Expansion(_REFERENCE.sub(replace, text), tuple(missing), malformed, tuple(used))
-
-
-def nearest_variable(name: str, variables: Mapping[str, str]) -> str:
-    """The set variable whose name is closest, so that a typing mistake is seen at once."""
-    return nearest(name, variables)

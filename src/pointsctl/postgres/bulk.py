@@ -16,6 +16,23 @@ from pointsctl.postgres.failures import translated
 _WITHOUT_INDEXES_FROM = 20_000
 
 
+# For each index of a table but the primary key's and those that foreign keys of others need: how to drop it, how to build it.
+_DROP_AND_BUILD = """
+select
+    case when k.oid is null then format('drop index %%I.%%I', n.nspname, c.relname)
+         else format('alter table %%s drop constraint %%I', i.indrelid::regclass, k.conname) end,
+    case when k.oid is null then pg_get_indexdef(c.oid)
+         else format('alter table %%s add constraint %%I %%s', i.indrelid::regclass, k.conname, pg_get_constraintdef(k.oid)) end
+from pg_index as i
+join pg_class as c on c.oid = i.indexrelid
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_constraint as k on k.conindid = c.oid and k.contype in ('u', 'x')
+where i.indrelid = ('public.' || quote_ident(%s))::regclass and i.indisvalid and not i.indisprimary
+    and not exists (select from pg_constraint as f where f.conindid = c.oid and f.contype = 'f')
+order by c.relname
+"""
+
+
 class BulkLoad:
     """One transaction that fills tables; made by `bulk_load`."""
 
@@ -34,25 +51,20 @@ class BulkLoad:
 
     @contextmanager
     def rebuilding_indexes(self, table: str, rows: int) -> Iterator[None]:
-        """Drop the plain indexes of public.`table` during the block when `rows` make that worthwhile, then build them again.
+        """Drop the indexes of public.`table` during the block when `rows` make that worthwhile, then build them again.
 
-        The table is locked for everybody else until the transaction ends. Constraints and their indexes stay.
+        Unique constraints come back too, which proves all rows at once; the primary key stays, since others refer to it. The
+        table is locked for everybody else until the transaction ends.
         """
-        if rows < _WITHOUT_INDEXES_FROM or rows < self._estimated_rows(table):
+        if rows < _WITHOUT_INDEXES_FROM or rows < 2 * self._estimated_rows(table):
             yield
             return
-        definitions = self._connection.execute(
-            "select format('%%I.%%I', n.nspname, c.relname), pg_get_indexdef(i.indexrelid) from pg_index i"
-            " join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace"
-            " where i.indrelid = ('public.' || quote_ident(%s))::regclass and not i.indisunique and i.indisvalid"
-            " and not exists (select from pg_constraint where conindid = i.indexrelid)",
-            (table,),
-        ).fetchall()
-        for name, _ in definitions:
-            self._connection.execute(f"drop index {name}".encode())
+        definitions = self._connection.execute(_DROP_AND_BUILD, (table,)).fetchall()
+        for drop, _ in definitions:
+            self._connection.execute(drop.encode())
         yield
-        for _, definition in definitions:
-            self._connection.execute(definition.encode())
+        for _, build in definitions:
+            self._connection.execute(build.encode())
 
     def _estimated_rows(self, table: str) -> float:
         row = self._connection.execute(

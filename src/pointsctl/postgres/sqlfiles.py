@@ -77,7 +77,7 @@ class SqlFile:
     """One file: its header and its statement. Keys without a field of their own are in `headers`.
 
     `requires` holds the header's phrases, such as `role anon`, `unfiltered public.coupons` or `table {tables}`, where the
-    braces stand for every value of a parameter.
+    braces stand for every value of a parameter. The header `given` names placeholders that the caller always fills.
     """
 
     folder: str
@@ -146,15 +146,21 @@ def parse(folder: str, name: str, text: str) -> SqlFile:
         for key, value in headers.items()
         if key.startswith("parameter ")
     }
-    requires = tuple(phrase.strip() for phrase in headers.get("requires", "").split(",") if phrase.strip())
+    requires = listed(headers.get("requires", ""))
     _check_statement(statement, where)
     used = set(_PLACEHOLDER.findall(statement)) - {""}
-    if used != set(parameters):
-        raise ValueError(f"{where}: placeholders {sorted(used)}, declared {sorted(parameters)}")
+    declared = {*parameters, *listed(headers.get("given", ""))}
+    if used != declared:
+        raise ValueError(f"{where}: placeholders {sorted(used)}, declared {sorted(declared)}")
     _check_requires(requires, parameters, where)
     known = {key: headers.get(key, "") for key in ("id", "title", "severity", "why", "remedy")}
     rest = {key: value for key, value in headers.items() if key not in known and not key.startswith("parameter ")}
     return SqlFile(folder, name, statement, requires=requires, parameters=parameters, headers=rest, **known)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a header that holds a list with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:

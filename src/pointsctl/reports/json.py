@@ -23,8 +23,8 @@ class Json(Report):
     def render(self, run: Run, options: Options = DEFAULTS) -> str:  # noqa: ARG002  (one form for every reader)
         """The document, then a line end."""
         text = json.dumps(_document(run), indent=2, allow_nan=False)
-        # Two things that JSON leaves alone and others act on: the delete character, and a CI runner's `##[command]`.
-        return HASH_COMMAND.sub(r"\\u0023#", text.replace("\x7f", "\\u007f")) + "\n"
+        # JSON leaves this alone, and a CI runner acts on it: the start of `##[command]`.
+        return HASH_COMMAND.sub(r"\\u0023#", text) + "\n"
 
 
 def _document(run: Run) -> dict[str, Any]:

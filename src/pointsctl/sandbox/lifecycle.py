@@ -99,8 +99,9 @@ def status(directory: Path) -> SandboxStatus:
     server = databases.sandbox_cluster(layout).is_running()
     running = running_service(layout)
     note = running[0] if running else None
-    if state is None or note is None or not server or not answers(note, state.instance):
-        return SandboxStatus(layout.root, server_running=server, service_running=False)
+    served = state is not None and note is not None and answers(note, state.instance)
+    if state is None or note is None or not (server and served):
+        return SandboxStatus(layout.root, server_running=server, service_running=running is not None)
     return SandboxStatus(layout.root, True, True, environments(layout, state, note.address))
 
 

@@ -40,7 +40,9 @@ INSIGHT_COLUMNS = ("id", "user_id", "event_id", "signal", "score", "resolution",
 
 _HOUR_S = 3600
 _DAYS = 30
-_RECENT_SHARE = 0.02
+_ONE_RECENT_IN = 50
+_REVIEW_FROM = 30
+_IDENTITY_LENGTH = 32
 _MOST_PENDING = 20
 _EARNED = (
     ("habit_completed", 10),
@@ -72,8 +74,9 @@ class TrafficRows:
     def __init__(self, plan: TrafficPlan, coupons: IO[bytes], insights: IO[bytes]) -> None:
         self._plan = plan
         self._random = random.Random(plan.seed)  # noqa: S311 (rows for a sandbox that have to come out the same again)
+        self._chance = self._random.random
         self._at = int(plan.at.timestamp())
-        self._users = [_uuid(self._random) for _ in range(plan.users)]
+        self._users = [self._identity() for _ in range(plan.users)]
         self._available = [0] * plan.users
         self._lifetime = [0] * plan.users
         self._last = [0] * plan.users
@@ -81,16 +84,16 @@ class TrafficRows:
         self._insights = insights
         self._times = _Times()
         self._pending = 0
+        self._issued = 0
 
     def events(self) -> Iterator[bytes]:
         """Yield all events; the coupons that they pay for, and the insights about them, go into the two files."""
         debits = min(self._plan.coupons, self._plan.events // 2)
-        yield from _chunks(self._earned(number) for number in range(self._plan.events - debits))
-        yield from _chunks(self._spent_or_earned(self._plan.events - debits + number) for number in range(debits))
-        for number in range(debits, self._plan.coupons):
-            self._coupon(
-                number, self._users[number % self._plan.users], _NULL, self._at - _HOUR_S, self._plan.templates[0][0]
-            )
+        earned = self._plan.events - debits
+        yield from _chunks(map(self._earned, range(earned)))
+        yield from _chunks(map(self._spent_or_earned, range(earned, self._plan.events)))
+        while self._issued < self._plan.coupons:
+            self._grant(self._plan.templates[0][0])
 
     def balances(self) -> Iterator[bytes]:
         """Yield the cache: one row for each user who ever had a validated event."""
@@ -101,100 +104,118 @@ class TrafficRows:
         )
 
     def _earned(self, number: int) -> str:
-        chance = self._random.random
+        chance = self._chance
         index = int(self._plan.users * chance() ** 1.5)
         name, points = _EARNED[int(len(_EARNED) * chance() ** 2)]
         created = self._moment(number)
         fate = chance()
         if fate < 0.94:
+            self._lifetime[index] += points
             return self._validated(index, name, points, created, number)
-        if fate < 0.97:
-            return self._event(index, name, points, created, number, "rejected", int(20 * chance()))
         if fate < 0.985 or self._pending >= _MOST_PENDING or created < self._at - _HOUR_S // 2:
-            return self._event(index, name, points, created, number, "review", 20 + int(30 * chance()))
+            return self._doubted(index, name, points, created, number)
         self._pending += 1
-        return self._event(index, name, points, created, number, "pending", None)
+        seen = self._times.text(created)
+        return self._event(index, name, points, number, ("pending", _NULL, _NULL, seen, _NULL, seen))
 
     def _validated(self, index: int, name: str, points: int, created: int, number: int) -> str:
         self._available[index] += points
-        self._lifetime[index] += max(points, 0)
-        self._last[index] = max(self._last[index], created + 1)
-        return self._event(index, name, points, created, number, "validated", 55 + int(45 * self._random.random()))
+        if created >= self._last[index]:
+            self._last[index] = created + 1
+        chance = self._chance
+        decided = self._times.text(created, int(950 * chance() ** 3) + 20)
+        score = 55 + int(45 * chance())
+        seen = self._times.text(created)
+        return self._event(index, name, points, number, ("validated", score, _NULL, seen, decided, decided))
+
+    def _doubted(self, index: int, name: str, points: int, created: int, number: int) -> str:
+        seen, later = self._times.text(created), self._times.text(created, 500)
+        score = int(50 * self._chance())
+        decision = (
+            ("rejected", score, "too_many_events", seen, later, later)
+            if score < _REVIEW_FROM
+            else ("review", score, _NULL, seen, _NULL, later)
+        )
+        row = self._event(index, name, points, number, decision)
+        self._insight(self._users[index], row[:_IDENTITY_LENGTH], 100 - score, created)
+        return row
 
     def _spent_or_earned(self, number: int) -> str:
         """A debit for a coupon, by a user who can afford it; where none is found soon, somebody earns instead."""
-        template, cost = self._plan.templates[0 if self._random.random() < 0.9 else -1]
+        template, cost = self._plan.templates[0 if self._chance() < 0.9 else -1]
         for _ in range(20):
-            index = int(self._plan.users * self._random.random() ** 1.5)
+            index = int(self._plan.users * self._chance() ** 1.5)
             if self._available[index] >= cost:
                 break
         else:
-            self._coupon(number, self._users[number % self._plan.users], _NULL, self._at - _HOUR_S, template)
+            self._grant(template)
             return self._earned(number)
         created = self._moment(number)
         row = self._validated(index, "coupon_redemption", -cost, created, number)
-        self._coupon(number, self._users[index], row[:36], created, template)
+        self._coupon(self._users[index], row[:_IDENTITY_LENGTH], created, template)
         return row
 
     def _moment(self, number: int) -> int:
         """When an event happened: every fiftieth within the last hour, the rest over a month, ever more of them lately."""
-        chance = self._random.random()
-        if number % round(1 / _RECENT_SHARE) == 0:
+        chance = self._chance()
+        if number % _ONE_RECENT_IN == 0:
             return self._at - 2 - int((_HOUR_S - 60) * chance)
         return self._at - _HOUR_S - int((_DAYS * 86400 - _HOUR_S) * chance * chance)
 
-    def _event(
-        self, index: int, name: str, points: int, created: int, number: int, status: str, score: int | None
-    ) -> str:
-        user, identity = self._users[index], _uuid(self._random)
-        bits = self._random.getrandbits(256)
-        seen = self._times.text(created)
-        decided = self._times.text(created + 1) if status in ("validated", "rejected") else _NULL
-        reason = "too_many_events" if status == "rejected" else _NULL
-        if status in ("rejected", "review"):
-            self._insight(user, identity, 100 - (score or 0), created)
+    def _event(self, index: int, name: str, points: int, number: int, decision: tuple[str | int, ...]) -> str:
+        """The line of one event; `decision` holds its status and what follows from it, in the order of the columns."""
+        digits = self._random.randbytes(48).hex()
+        status, score, reason, seen, decided, updated = decision
         return (
-            f"{identity}\t{user}\t{name}\t{points}\t{status}\ttraffic-{self._plan.seed:x}-{number:x}\t{bits:064x}\t"
-            f"{_NULL if score is None else score}\t{reason}\t{seen}\t{decided}\t{seen if decided == _NULL else decided}\n"
+            f"{digits[:12]}4{digits[13:16]}a{digits[17:32]}\t{self._users[index]}\t{name}\t{points}\t{status}\t"
+            f"traffic-{self._plan.seed:x}-{number:x}\t{digits[32:]}\t{score}\t{reason}\t{seen}\t{decided}\t{updated}\n"
         )
 
-    def _coupon(self, number: int, user: str, event: str, issued: int, template: str) -> None:
-        digest = code_hash(self._plan.coupon_secret, f"TRAFFIC-{self._plan.seed}-{number}")
-        used = self._random.random() < 0.4
+    def _grant(self, template: str) -> None:
+        user = self._users[self._issued % self._plan.users]
+        self._coupon(user, _NULL, self._at - _HOUR_S, template)
+
+    def _coupon(self, user: str, event: str, issued: int, template: str) -> None:
+        digest = code_hash(self._plan.coupon_secret, f"TRAFFIC-{self._plan.seed}-{self._issued}")
+        self._issued += 1
+        used = self._chance() < 0.4
+        times = self._times
         row = (
-            f"{_uuid(self._random)}\t{template}\t{user}\t{event}\t{digest}\t{'redeemed' if used else 'issued'}\t"
-            f"{self._times.text(issued)}\t{self._times.text(issued + 1) if used else _NULL}\t{self._times.text(issued + 90 * 86400)}\n"
+            f"{self._identity()}\t{template}\t{user}\t{event}\t{digest}\t{'redeemed' if used else 'issued'}\t"
+            f"{times.text(issued)}\t{times.text(issued + 1) if used else _NULL}\t{times.text(issued + 90 * 86400)}\n"
         )
         self._coupons.write(row.encode())
 
     def _insight(self, user: str, event: str, score: int, created: int) -> None:
-        chance = self._random.random()
+        chance = self._chance()
         resolution = "open" if chance < 0.3 else "confirmed" if chance < 0.96 else "false_positive"
         resolved = _NULL if resolution == "open" else self._times.text(created + 1800)
         row = (
-            f"{_uuid(self._random)}\t{user}\t{event}\ttoo_many_events\t{score}\t{resolution}\t"
+            f"{self._identity()}\t{user}\t{event}\ttoo_many_events\t{score}\t{resolution}\t"
             f"{self._times.text(created)}\t{resolved}\n"
         )
         self._insights.write(row.encode())
 
+    def _identity(self) -> str:
+        """A UUID of version 4 without its dashes, which PostgreSQL reads as well."""
+        digits = self._random.randbytes(16).hex()
+        return f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
+
 
 class _Times:
-    """Seconds since 1970 as timestamptz text; a day is formatted once."""
+    """Seconds since 1970 as timestamptz text, put together from tables: formatting was a third of all the work."""
 
     def __init__(self) -> None:
-        self._days: dict[int, str] = {}
+        self._clock = [f" {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}." for second in range(86400)]
+        self._thousandths = [f"{number:03}Z" for number in range(1000)]
+        self._dates: dict[int, str] = {}
 
-    def text(self, moment: int) -> str:
+    def text(self, moment: int, milliseconds: int = 0) -> str:
         day, second = divmod(moment, 86400)
-        date = self._days.get(day)
+        date = self._dates.get(day)
         if date is None:
-            date = self._days[day] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).strftime("%Y-%m-%d")
-        return f"{date} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
-
-
-def _uuid(source: random.Random) -> str:
-    digits = f"{source.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+            date = self._dates[day] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).strftime("%Y-%m-%d")
+        return date + self._clock[second] + self._thousandths[milliseconds]
 
 
 def _chunks(lines: Iterator[str]) -> Iterator[bytes]:

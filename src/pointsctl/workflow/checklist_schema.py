@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pydantic
 
 from pointsctl import kinds
 from pointsctl.model.checklist import Checklist
+from pointsctl.model.duration import PATTERN, format_duration
 
 Schema = dict[str, Any]
 
@@ -16,6 +18,7 @@ _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{", "description": "a var
 _NAMES = {"id", "kind", "name", "needs", "gates", "environments"}
 """Properties by which the parts of a checklist refer to each other; the editor should know them, so no variable there."""
 _LIMITS = {"enum", "const", "pattern", "format", "minLength", "maxLength"}
+_ISO_DURATION = pydantic.TypeAdapter(timedelta)
 _NESTED = {"properties", "$defs"}
 _LISTED = {"anyOf", "oneOf", "allOf", "prefixItems"}
 _SINGLE = {"items", "additionalProperties"}
@@ -23,7 +26,7 @@ _SINGLE = {"items", "additionalProperties"}
 
 def checklist_schema() -> Schema:
     """The schema of the whole file. Which keys `with` may hold follows from the item's `kind`, for every kind there is."""
-    schema = Checklist.model_json_schema(by_alias=True)
+    schema = schema_of(Checklist)
     definitions: Schema = schema["$defs"]
     item = definitions["Item"]
     names = kinds.names("checks")
@@ -32,10 +35,21 @@ def checklist_schema() -> Schema:
     return {"$schema": _DIALECT, **_with_variables(schema)}
 
 
+def schema_of(model: type[pydantic.BaseModel], prefix: str = "") -> Schema:
+    """The schema of one model as it is written in a file; references to its parts begin with `prefix`."""
+    schema = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
+    for part in (schema, *schema.get("$defs", {}).values()):
+        for one in part.get("properties", {}).values():
+            # pydantic writes the default of a duration in ISO 8601, which a checklist does not accept.
+            if one.get("pattern") == PATTERN and "default" in one:
+                one["default"] = format_duration(_ISO_DURATION.validate_python(one["default"]))
+    return schema
+
+
 def _parameters_of(kind: str, definitions: Schema) -> Schema:
     """The rule that ties `with` to this kind; adds what it needs to `definitions`, under names of its own."""
     check: type[pydantic.BaseModel] = kinds.load("checks", kind)
-    own = check.model_json_schema(by_alias=True, ref_template=f"#/$defs/{kind}.{{model}}")
+    own = schema_of(check, prefix=f"{kind}.")
     for name, definition in own.pop("$defs", {}).items():
         definitions[f"{kind}.{name}"] = definition
     definitions[f"with.{kind}"] = own

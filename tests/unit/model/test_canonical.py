@@ -13,11 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pointsctl.model.canonical import canonical_text, digest, jsonable, utc_text
 from pointsctl.model.finding import Outcome
+
+ANY_RUN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=20)
 ANY_KEY = ANY_TEXT | st.integers() | st.none() | st.booleans() | st.floats() | st.dates()
@@ -103,6 +105,7 @@ def test_digest_is_that_of_stock_tools() -> None:
     assert digest({"b": None, "a": (1.0, "é")}) == hashlib.sha256(text.encode()).hexdigest()
 
 
+@ANY_RUN
 @given(ANY_VALUE)
 def test_any_value_survives_json(value: object) -> None:
     text = canonical_text(value)
@@ -110,6 +113,7 @@ def test_any_value_survives_json(value: object) -> None:
     assert canonical_text(json.loads(text)) == text
 
 
+@ANY_RUN
 @given(st.dictionaries(ANY_TEXT, ANY_VALUE, max_size=4))
 def test_order_of_keys_does_not_matter(value: Mapping[str, object]) -> None:
     assert digest(value) == digest(dict(reversed(list(value.items())))) or _keys_merge(value)

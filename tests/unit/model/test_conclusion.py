@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pointsctl.model.conclusion import by_section, conclusion, counts_line, elapsed, nothing_looked_at, to_mend
 from pointsctl.model.finding import Finding, Outcome, Severity
 from tests.support.runs import make_finding, make_run
+
+ANY_RUN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PASS, FAIL, ERROR, PENDING, SKIP, WAIVED = (make_finding(outcome) for outcome in Outcome)
 MINOR = make_finding(Outcome.FAIL, severity=Severity.MINOR, id="a.minor")
@@ -26,8 +28,7 @@ MINOR = make_finding(Outcome.FAIL, severity=Severity.MINOR, id="a.minor")
         ([PASS, ERROR], "unknown: {}: 1 item could not be looked at; mend what is in the way and run again"),
         (
             [ERROR, ERROR, FAIL],
-            "unknown: {}: 2 items could not be looked at and 1 critical failure;"
-            " mend what is in the way and run again",
+            "unknown: {}: 2 items could not be looked at and 1 critical failure; mend what is in the way and run again",
         ),
         ([], "unknown: {}: nothing was looked at; choose items that exist"),
         ([SKIP], "unknown: {}: nothing was looked at, 1 item skipped; choose items that apply to sandbox"),
@@ -37,6 +38,7 @@ def test_conclusion(findings: list[Finding], expected: str) -> None:
     assert conclusion(make_run(findings)) == expected.format("pre-deployment on sandbox")
 
 
+@ANY_RUN
 @given(st.lists(st.sampled_from([PASS, FAIL, ERROR, PENDING, SKIP, WAIVED, MINOR])), st.booleans())
 def test_conclusion_begins_with_the_verdict(findings: list[Finding], interrupted: bool) -> None:
     run = make_run(findings, interrupted=interrupted)

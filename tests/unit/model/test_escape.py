@@ -6,13 +6,14 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pointsctl.model.escape import LIMIT, markdown, plain
 from tests.support.runs import HOSTILE
 
+ANY_RUN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANY = st.text(st.characters(codec=None), max_size=80) | st.sampled_from(HOSTILE)
 
 
@@ -28,7 +29,7 @@ ANY = st.text(st.characters(codec=None), max_size=80) | st.sampled_from(HOSTILE)
         ("::error::x", r"\x3a:error::x"),
         ("::ERROR file=x::x", r"\x3a:ERROR file=x::x"),
         (":::stop-commands::x", r":\x3a:stop-commands::x"),
-        ("##[group]", r"#\x23[group]".replace("#\\x23", "\\x23#")),
+        ("##[group]", r"\x23#[group]"),
         ("###vso[x]", r"#\x23#vso[x]"),
         ("now()::date, '1'::text", "now()::date, '1'::text"),
         ("::errors::", "::errors::"),
@@ -45,6 +46,7 @@ def test_long_text_is_cut_and_counted() -> None:
     assert plain("x" * LIMIT) == "x" * LIMIT
 
 
+@ANY_RUN
 @given(ANY)
 def test_always_printable_and_no_command(text: str) -> None:
     shown = plain(text)
@@ -52,6 +54,7 @@ def test_always_printable_and_no_command(text: str) -> None:
     assert not re.search(r"##\w*\[|::(error|warning|add-mask|stop-commands)\b", shown, re.IGNORECASE)
 
 
+@ANY_RUN
 @given(ANY)
 def test_nothing_is_lost(text: str) -> None:
     # The letters, digits and spaces of the text are still there in their order.
@@ -60,9 +63,12 @@ def test_nothing_is_lost(text: str) -> None:
     assert all(char in shown for char in kept)
 
 
+@ANY_RUN
 @given(ANY)
 def test_markdown_renders_to_the_same_text(text: str) -> None:
-    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(f"| x |\n| --- |\n| -{markdown(text)}- |\n")
+    rendered = (
+        MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(f"| x |\n| --- |\n| -{markdown(text)}- |\n")
+    )
     cell = re.search(r"<td>(.*)</td>", rendered)
     assert cell is not None
     assert "<" not in cell.group(1)
@@ -70,6 +76,7 @@ def test_markdown_renders_to_the_same_text(text: str) -> None:
     assert html.unescape(cell.group(1)).replace("\u200b", "").strip() == f"-{plain(text)}-".strip()
 
 
+@ANY_RUN
 @given(ANY)
 def test_markdown_has_nothing_that_github_links_by_itself(text: str) -> None:
     seen = html.unescape(markdown(text))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pointsctl.model.evidence import Row, fields, facts, identities, offending, waiting, waits_for
+from pointsctl.model.evidence import Row, facts, fields, identities, offending, waiting, waits_for
 from pointsctl.model.finding import Outcome
 from tests.support.runs import make_failure, make_finding, make_pending
+
+ANY_RUN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -69,6 +71,7 @@ def test_rows_of_an_unknown_shape_are_facts() -> None:
     assert facts({"rows": 17, "items": ["a"]}) == (("rows", "17"), ("items", '["a"]'))
 
 
+@ANY_RUN
 @given(st.dictionaries(KEYS, ANY, max_size=5))
 def test_any_evidence_is_read(evidence: dict[str, Any]) -> None:
     finding = make_finding(Outcome.PENDING, evidence=evidence)
@@ -96,5 +99,10 @@ def test_fields_as_names_or_descriptions() -> None:
 
 def test_identities_once_for_each_environment() -> None:
     seen = {"database": "points", "role": None}
-    findings = [make_finding(), make_finding(looked_at=seen), make_finding(looked_at=seen), make_finding(environment="b")]
+    findings = [
+        make_finding(),
+        make_finding(looked_at=seen),
+        make_finding(looked_at=seen),
+        make_finding(environment="b"),
+    ]
     assert identities(findings) == (("sandbox", "database points"), ("b", ""))

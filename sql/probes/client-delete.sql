@@ -1,0 +1,11 @@
+-- id: client-delete
+-- title: clients cannot delete rows, neither their own nor another user's
+-- severity: critical
+-- why: A client that deletes its redemptions has its points back.
+-- remedy: revoke DELETE on the table from anon and authenticated
+-- as: anon, authenticated
+-- tables: points_events, user_points_cache, coupon_templates, coupons
+-- tables-where-present: fraud_insights, feature_flags
+-- aims: a, b
+-- expect: sqlstate 42501 or rows 0
+DELETE FROM {table} WHERE CURRENT OF pointsctl_target

@@ -1,0 +1,11 @@
+-- id: other-rows-hidden
+-- title: clients see no rows of other users
+-- severity: critical
+-- why: Balances, events and coupons say what people do and what they own.
+-- remedy: enable row level security and make a policy TO authenticated USING (user_id = (SELECT auth.uid()))
+-- as: anon, authenticated
+-- tables: points_events, user_points_cache, coupons
+-- tables-where-present: fraud_insights
+-- expect: rows 0 or sqlstate 42501
+-- given: user_b
+SELECT FROM {table} WHERE user_id = %(user_b)s::uuid

@@ -1,0 +1,117 @@
+"""Runs SQL audits: each looks for rows that should not exist, and finding none of them is the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pydantic
+
+from pointsctl.checks.interface import Check, World
+from pointsctl.errors import UsageError
+from pointsctl.model.finding import Observation
+from pointsctl.postgres import sqlfiles
+from pointsctl.postgres.audits import AuditResult, run_audit
+from pointsctl.postgres.sqlfiles import SqlFile
+
+_FOLDER = "audits"
+
+
+class SqlAudit(Check):
+    """Runs SQL audits read-only in the run's shared snapshot; passes when none of them finds an offending row.
+
+    An audit whose schemas, roles or tables are missing, or whose rows are hidden from the asking role, is an error.
+    """
+
+    audits: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = pydantic.Field(
+        description="names of the audits to run; `pointsctl audit list` shows them all"
+    )
+    parameters: dict[str, dict[str, Any]] = pydantic.Field(
+        default_factory=dict, description="for each audit that needs it, its parameters; docs/audits.md lists them"
+    )
+    sample: int = pydantic.Field(20, ge=1, le=1000, description="how many offending rows are shown; all are counted")
+
+    @pydantic.model_validator(mode="after")
+    def _known(self) -> SqlAudit:
+        if len(set(self.audits)) != len(self.audits):
+            raise ValueError("expected each audit once")
+        stray = sorted(set(self.parameters) - set(self.audits))
+        if stray:
+            raise ValueError(f"parameters for {stray[0]!r}, which is none of this item's audits")
+        try:
+            for file in self._files():
+                file.arguments(self.parameters.get(file.id, {}))
+        except UsageError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return self
+
+    def look(self, world: World) -> Observation:
+        """Run the audits one after the other on one reader, so that their answers belong together."""
+        with world.database().reader(world.cancellation) as connection:
+            results = tuple(
+                run_audit(connection, file, file.arguments(self.parameters.get(file.id, {})), self.sample)
+                for file in self._files()
+            )
+        bad = [result for result in results if result.total]
+        return _failed(results, bad) if bad else _passed(results)
+
+    def how(self) -> str:
+        """The names of the audits."""
+        return _within(f"audit{'s' * (len(self.audits) > 1)} {', '.join(self.audits)}", 80)
+
+    def _files(self) -> tuple[SqlFile, ...]:
+        return tuple(sqlfiles.load(_FOLDER, name) for name in self.audits)
+
+
+def _passed(results: Sequence[AuditResult]) -> Observation:
+    notes = _notes(results)
+    looked = f"{len(results)} audits, " if len(results) > 1 else ""
+    observed = "; ".join(notes) or f"{looked}0 offending rows"
+    return Observation.passed(
+        _within(f"nothing found by {looked or results[0].file.id}".removesuffix(", "), 200),
+        observed=observed,
+        expected="0 offending rows",
+        evidence=_evidence(results),
+    )
+
+
+def _failed(results: Sequence[AuditResult], bad: Sequence[AuditResult]) -> Observation:
+    total = sum(result.total for result in bad)
+    first = bad[0].rows[0]
+    counts = ", ".join(f"{result.total:,} by {result.file.id}" for result in bad)
+    remedies = dict.fromkeys(row.remedy or result.file.remedy for result in bad for row in result.rows[:1])
+    return Observation.failed(
+        _plain(f"{total:,} offending: {counts}; first {first.object}: {first.detail}", 300),
+        observed="; ".join([counts, *_notes(bad)]),
+        expected="0 offending rows",
+        hint=_plain(" | ".join(remedies), 400),
+        evidence=_evidence(results),
+    )
+
+
+def _notes(results: Sequence[AuditResult]) -> list[str]:
+    return [result.note.detail for result in results if result.note]
+
+
+def _evidence(results: Sequence[AuditResult]) -> dict[str, Any]:
+    return {
+        "audits": [
+            {
+                "id": result.file.id,
+                "title": result.file.title,
+                "severity": result.file.severity,
+                "total": result.total,
+                "rows": [row.as_json() for row in ((result.note,) if result.note else ()) + result.rows],
+            }
+            for result in results
+        ]
+    }
+
+
+def _plain(text: str, limit: int) -> str:
+    # Names of tables and policies may hold anything, line breaks and control characters included.
+    return _within("".join(char if char.isprintable() else " " for char in text), limit)
+
+
+def _within(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

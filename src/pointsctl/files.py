@@ -1,0 +1,84 @@
+"""Opens files that a checklist names, without waiting for pipes, reading without end, or mistaking a folder for a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pointsctl.errors import CouldNotLookError, StorageError
+from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.time_limit import stop_if_over
+
+MAX_CONTENT_BYTES = 2 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FileSeen:
+    """A regular file at one moment: size in bytes, time of its last change, digest, and its content if it was wanted."""
+
+    place: Path
+    size: int
+    modified_at: datetime
+    sha256: str
+    content: bytes = field(default=b"", repr=False)
+
+
+def see(place: Path, cancellation: Cancellation, *, keep: bool) -> FileSeen | str:
+    """The file at `place`, or why there is none ("does not exist", "is not a file").
+
+    `keep` asks for the content too, at most 2 MiB. Raises StorageError (cannot be read), CouldNotLookError (too large to
+    keep), TookTooLongError, InterruptedByOperatorError.
+    """
+    try:
+        # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _seen(place, descriptor, cancellation, keep=keep)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except OSError as error:
+        raise _unreadable(place, error) from None
+
+
+def _seen(place: Path, descriptor: int, cancellation: Cancellation, *, keep: bool) -> FileSeen | str:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a file"
+    if keep and status.st_size > MAX_CONTENT_BYTES:
+        message = f"{place.name!r} has {status.st_size:,} bytes, more than the {MAX_CONTENT_BYTES:,} that are read"
+        raise CouldNotLookError(message, hint="name a smaller file, or split it")
+    sha256, content = _read(descriptor, cancellation, keep=keep)
+    return FileSeen(place, status.st_size, datetime.fromtimestamp(status.st_mtime, tz=UTC), sha256, content)
+
+
+def exists(place: Path) -> bool:
+    """Whether there is anything at `place`. Raises StorageError when that cannot be known."""
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        raise _unreadable(place, error) from None
+    return True
+
+
+def _read(descriptor: int, cancellation: Cancellation, *, keep: bool) -> tuple[str, bytes]:
+    digest, content = hashlib.sha256(), bytearray()
+    while chunk := os.read(descriptor, _CHUNK_BYTES):
+        stop_if_over(cancellation, "reading the file")
+        digest.update(chunk)
+        if keep and len(content) <= MAX_CONTENT_BYTES:
+            content += chunk
+    return digest.hexdigest(), bytes(content)
+
+
+def _unreadable(place: Path, error: OSError) -> StorageError:
+    reason = (error.strerror or "refused").lower()
+    return StorageError(f"the file {place.name!r} cannot be read: {reason}", hint="see its permissions and its links")
