@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pointsctl.sandbox.databases import OWNER
 from tests.support.servers import Server, open_directory, sweep_orphans, throw_away_server
+
+# No deadlines: machines are shared. `make campaign` looks for longer.
+_SLOW = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=_SLOW)
+settings.register_profile("campaign", deadline=None, max_examples=3000, suppress_health_check=_SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(scope="session")

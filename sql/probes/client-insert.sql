@@ -8,6 +8,7 @@
 -- tables-where-present: fraud_insights, feature_flags
 -- expect: sqlstate 42501
 -- given: candidate
--- The row is one that user A could plausibly own and that breaks no constraint, so that only a refusal can stop it.
+-- The row is one that user A would own, so that a policy for own rows lets it pass. Both refusals (no privilege, no policy)
+-- come before any constraint is looked at; another error means that the row got further than it should.
 INSERT INTO {table} ({insertable})
 SELECT {insertable} FROM jsonb_populate_record(NULL::{table}, %(candidate)s::jsonb)

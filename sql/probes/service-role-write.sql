@@ -8,10 +8,10 @@
 -- tables-where-present: fraud_insights, feature_flags
 -- aims: a
 -- expect: rows 1
--- given: candidate, target
+-- given: fresh, target
 WITH inserted AS (
     INSERT INTO {table} ({insertable})
-    SELECT {insertable} FROM jsonb_populate_record(NULL::{table}, %(candidate)s::jsonb)
+    SELECT {insertable} FROM jsonb_populate_record(NULL::{table}, %(fresh)s::jsonb)
 )
 UPDATE {table} SET ({updatable}) = (SELECT {updatable} FROM jsonb_populate_record(NULL::{table}, %(target)s::jsonb))
 WHERE CURRENT OF pointsctl_target

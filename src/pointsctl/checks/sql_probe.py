@@ -51,9 +51,7 @@ class SqlProbe(Check):
         with world.database().scratch(world.cancellation) as connection:
             wanted = {file.id: self._tables(file, present(connection, tables_of(file)[1])) for file in self._files()}
             stage: Stage = set_up(connection, dict.fromkeys(name for names in wanted.values() for name in names))
-            attempts = {
-                file.id: run_probe(connection, file, stage, wanted[file.id]) for file in self._files()
-            }
+            attempts = {file.id: run_probe(connection, file, stage, wanted[file.id]) for file in self._files()}
         return _observation(self._files(), attempts)
 
     def how(self) -> str:

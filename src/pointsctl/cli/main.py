@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 def run(arguments: list[str]) -> int:
     """Run the command line; the process's exit code. Nothing but KeyboardInterrupt's second press escapes."""
+    _never_fail_to_encode()
     try:
         return _flushed(_invoke(arguments))
     except PointsctlError as error:
@@ -35,6 +37,13 @@ def run(arguments: list[str]) -> int:
         return int(ExitCode.COULD_NOT_LOOK)
 
 
+def _never_fail_to_encode() -> None:
+    """A terminal or log that cannot show a character gets its escape; a report must not end in the middle for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _invoke(arguments: list[str]) -> int:
     try:
         result: Any = typer.main.get_command(app)(args=arguments, prog_name="pointsctl", standalone_mode=False)
@@ -43,6 +52,9 @@ def _invoke(arguments: list[str]) -> int:
     except typer.Abort:
         raise InterruptedByOperatorError("interrupted", hint="nothing was changed; run the command again") from None
     except _ClickError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help page
+            sys.stderr.write(f"{error.ctx.get_help()}\n" if getattr(error, "ctx", None) else f"{error}\n")
+            return int(ExitCode.USAGE)
         raise _usage(error) from None
     return int(result) if isinstance(result, int) else 0
 

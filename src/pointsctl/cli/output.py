@@ -34,13 +34,14 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
     to_terminal = output is None and sys.stdout.isatty()
     width = shutil.get_terminal_size((_WIDE, 24)).columns if to_terminal else _width_of_pipe()
     colour = to_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    text = report.render(run, Options(width=width, colour=colour, verbose=verbose, sample=sample))
+    options = Options(width=width, colour=colour, verbose=verbose, sample=sample)
+    text = report.render(run, options)
     text = text if text.endswith("\n") else f"{text}\n"
     if output is None:
         sys.stdout.write(text)
     else:
         write_private(output, text)
-    _append_job_summary(report.summary(run))
+    _append_job_summary(report.summary(run, options))
 
 
 def _width_of_pipe() -> int:

@@ -32,12 +32,12 @@ def root(
     """Execute, refuse and prove a deployment checklist for PostgreSQL and Supabase."""
 
 
-app.command("init")(init.init)
-app.command("doctor")(doctor.doctor)
-app.command("preflight")(preflight.preflight)
-app.command("run")(run.run)
-app.command("verify")(verify.verify)
-app.add_typer(check.app, name="check")
-app.add_typer(audit.app, name="audit")
-app.add_typer(sandbox.app, name="sandbox")
-app.command("demo")(demo.demo)
+app.command("init", short_help="Write a starter checklist.yaml.")(init.init)
+app.command("doctor", short_help="What is on this machine and reachable, with fixes.")(doctor.doctor)
+app.command("preflight", short_help="May the deployment begin?")(preflight.preflight)
+app.command("run", short_help="Look at any phase or section of the checklist.")(run.run)
+app.command("verify", short_help="Does it hold after the deployment?")(verify.verify)
+app.add_typer(check.app, name="check", short_help="The items: list, show, run one.")
+app.add_typer(audit.app, name="audit", short_help="The SQL audits: list, run.")
+app.add_typer(sandbox.app, name="sandbox", short_help="A private PostgreSQL to try everything on.")
+app.command("demo", short_help="The main job in a sandbox, narrated.")(demo.demo)

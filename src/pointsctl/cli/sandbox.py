@@ -104,7 +104,11 @@ def traffic(
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows; another one adds other users.")] = 1,
     at: Annotated[
         datetime | None,
-        typer.Option(help="The moment (UTC) up to which things happened.  [default: now]", show_default=False),
+        typer.Option(
+            help="The moment (UTC) up to which things happened.  [default: now]",
+            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"],
+            show_default=False,
+        ),
     ] = None,
     database: Database = "sandbox",
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""Makes the known rows that probes aim at: one of user A and one of user B in each table, and one that is not yet inserted."""
+"""Makes the known rows that probes aim at: one of user A and one of user B in each table, and two not yet inserted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """What probes need to know of one table. `key` names the column that tells the rows apart."""
+    """What probes need to know of one table. `key` names the column that tells the rows apart.
+
+    `candidate` is a row that user A could want to insert; `fresh` one of a new user, which breaks no constraint.
+    """
 
     name: str
     relation: str
@@ -33,6 +36,7 @@ class Target:
     row_a: Row
     row_b: Row
     candidate: Row
+    fresh: Row
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -66,23 +70,17 @@ def set_up(connection: Connection, names: Iterable[str]) -> Stage:
     user_a, user_b = uuid.uuid4(), uuid.uuid4()
     ordered = _in_order(names)
     assert_context(connection, [Requirement("table", _file(name).headers["table"]) for name in ordered])
-    made_a = {name: {} for name in ordered}
-    made_b, candidates = dict(made_a), dict(made_a)
+    rows_a: dict[str, Row] = {}
+    rows_b: dict[str, Row] = {}
+    targets = {}
     for name in ordered:
-        made_a[name] = _insert(connection, name, _generate(connection, name, user_a, made_a))
-        made_b[name] = _insert(connection, name, _generate(connection, name, user_b, made_b))
-        # A user has one balance, so the candidate belongs to somebody new where the user is the key.
-        candidates[name] = _generate(connection, name, _owner(name, user_a), made_a)
-    return Stage(user_a, user_b, {name: _target(name, made_a[name], made_b[name], candidates[name]) for name in ordered})
-
-
-def _owner(name: str, user: uuid.UUID) -> uuid.UUID:
-    return uuid.uuid4() if _file(name).headers["key"] == "user_id" else user
-
-
-def _target(name: str, row_a: Row, row_b: Row, candidate: Row) -> Target:
-    headers = _file(name).headers
-    return Target(name, headers["table"], headers["key"], row_a, row_b, candidate)
+        rows_a[name] = _insert(connection, name, _generate(connection, name, user_a, rows_a))
+        rows_b[name] = _insert(connection, name, _generate(connection, name, user_b, rows_b))
+        candidate = _generate(connection, name, user_a, rows_a)
+        fresh = _generate(connection, name, uuid.uuid4(), rows_a)
+        headers = _file(name).headers
+        targets[name] = Target(name, headers["table"], headers["key"], rows_a[name], rows_b[name], candidate, fresh)
+    return Stage(user_a, user_b, targets)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -129,4 +127,4 @@ def _only(found: tuple[Any, ...] | None) -> Row:
 
 def _raw(statement: str) -> sql.Composable:
     # The text is a file of ours; nothing of it comes from outside.
-    return sql.SQL(statement)  # type: ignore[arg-type]  # mypy wants a literal, and files are none
+    return sql.SQL(statement)

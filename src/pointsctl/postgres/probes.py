@@ -75,9 +75,7 @@ def run_probe(connection: Connection, file: SqlFile, stage: Stage, tables: tuple
     )
 
 
-def _attempt(
-    connection: Connection, file: SqlFile, stage: Stage, target: Target, role: str, aim: str
-) -> Attempt:
+def _attempt(connection: Connection, file: SqlFile, stage: Stage, target: Target, role: str, aim: str) -> Attempt:
     statement = _compose(connection, file, target, role)
     row = target.row_b if aim == "b" else target.row_a
     given = {
@@ -85,6 +83,7 @@ def _attempt(
         "user_b": stage.user_b,
         "row_a": json.dumps(target.row_a),
         "candidate": json.dumps(target.candidate),
+        "fresh": json.dumps(target.fresh),
         "target": json.dumps(row),
     }
     with _undone(connection, f"probe {file.id}"):
@@ -136,7 +135,7 @@ def _compose(connection: Connection, file: SqlFile, target: Target, role: str) -
         rows = connection.execute(columns.statement.encode(), {"relation": target.relation, "role": role}).fetchall()
     insertable = [name for name, insert, _ in rows if insert and name in target.candidate] or list(target.candidate)
     updatable = [name for name, _, update in rows if update] or [target.key]
-    text = sql.SQL(file.statement)  # type: ignore[arg-type]  # mypy wants a literal, and files are none
+    text = sql.SQL(file.statement)
     return text.format(
         table=target.identifier,
         insertable=sql.SQL(", ").join(map(sql.Identifier, insertable)),

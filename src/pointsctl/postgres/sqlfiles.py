@@ -123,7 +123,9 @@ class SqlFile:
 def names(folder: str) -> tuple[str, ...]:
     """The names (without `.sql`) of all files of a folder below sql/, sorted."""
     directory = files("pointsctl.sql").joinpath(folder)
-    return tuple(sorted(entry.name.removesuffix(".sql") for entry in directory.iterdir() if entry.name.endswith(".sql")))
+    return tuple(
+        sorted(entry.name.removesuffix(".sql") for entry in directory.iterdir() if entry.name.endswith(".sql"))
+    )
 
 
 @cache
@@ -202,7 +204,9 @@ def _check_requires(requires: tuple[str, ...], parameters: Mapping[str, Paramete
         kind, _, name = phrase.partition(" ")
         reference = _REFERENCE.fullmatch(name)
         if kind not in _REQUIREMENT_KINDS or not name or (reference and reference[1] not in parameters):
-            raise ValueError(f"{where}: requires {phrase!r}, expected one of {', '.join(_REQUIREMENT_KINDS)} and a name")
+            raise ValueError(
+                f"{where}: requires {phrase!r}, expected one of {', '.join(_REQUIREMENT_KINDS)} and a name"
+            )
 
 
 def _unknown(name: str, valid: Any, message: str) -> UsageError:
