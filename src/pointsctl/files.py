@@ -13,7 +13,7 @@ from pointsctl.errors import CouldNotLookError, StorageError
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.time_limit import stop_if_over
 
-MAX_CONTENT_BYTES = 2 * 1024 * 1024
+MAX_CONTENT_BYTES = 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -31,7 +31,7 @@ class FileSeen:
 def see(place: Path, cancellation: Cancellation, *, keep: bool) -> FileSeen | str:
     """The file at `place`, or why there is none ("does not exist", "is not a file").
 
-    `keep` asks for the content too, at most 2 MiB. Raises StorageError (cannot be read), CouldNotLookError (too large to
+    `keep` asks for the content too, at most 1 MiB. Raises StorageError (cannot be read), CouldNotLookError (too large to
     keep), TookTooLongError, InterruptedByOperatorError.
     """
     try:

@@ -28,7 +28,7 @@ from pointsctl.model.finding import Observation, Outcome
 from pointsctl.web import MAX_BODY_BYTES
 from tests.contract.checks_contract import Case, CheckContract, Secrets
 from tests.support.web_server import Exchange, WebServer, closed_port, serve
-from tests.support.world import Switch, make_world
+from tests.support.world import NOW, Switch, make_world
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZSJ9.c2lnbmF0dXJlCg"
 KEY = "key-9f8a6c01d4e27b35"
@@ -68,8 +68,7 @@ def look(
     folder: Path, *, switch: Switch | None = None, now: datetime | None = None, base: str = "", **parameters: Any
 ) -> Observation:
     """What an http item says."""
-    changes = {"now": now} if now else {}
-    world = make_world(folder, variables=VARIABLES, cancellation=switch, functions_url=base, **changes)
+    world = make_world(folder, variables=VARIABLES, cancellation=switch, functions_url=base, now=now or NOW)
     return Http.model_validate(parameters).look(world)
 
 
@@ -276,7 +275,7 @@ def test_path_needs_an_environment_with_functions(tmp_path: Path) -> None:
 def test_certificate_that_lasts_passes_and_one_that_does_not_fails(
     tmp_path: Path, tls_server: WebServer, authority: tuple[trustme.CA, Path]
 ) -> None:
-    parameters = {"url": f"{tls_server.url}/", "ca_file": str(authority[1]), "now": datetime.now(UTC)}
+    parameters: dict[str, Any] = {"url": f"{tls_server.url}/", "ca_file": str(authority[1]), "now": datetime.now(UTC)}
     assert look(tmp_path, tls_expires_after="9d", **parameters).outcome is Outcome.PASS
     observation = look(tmp_path, tls_expires_after="14d", **parameters)
     assert (observation.outcome, observation.observed) == (Outcome.FAIL, "10 days left")
@@ -309,7 +308,7 @@ def test_server_without_tls_behind_https_is_an_error(tmp_path: Path, server: Web
 def test_unusable_authorities_are_an_error(tmp_path: Path, tls_server: WebServer, content: str | None) -> None:
     if content:
         (tmp_path / "ca.pem").write_text(content)
-    with pytest.raises(StorageError, match="ca.pem"):
+    with pytest.raises(StorageError, match=r"ca\.pem"):
         look(tmp_path, url=f"{tls_server.url}/", ca_file="ca.pem")
 
 

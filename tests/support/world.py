@@ -73,14 +73,23 @@ class Switch:
 
     def stop_when(self, ready: Callable[[], bool]) -> threading.Thread:
         """Start a thread that stops the look as soon as `ready` says so, or after 20 s. Join it at the end."""
+        return self._when(ready, self.stop)
 
-        def wait_and_stop() -> None:
+    def expire_when(self, ready: Callable[[], bool]) -> threading.Thread:
+        """The same, but the time limit is over then; nobody calls the callback, the check must notice by itself."""
+        return self._when(ready, self._expire)
+
+    def _expire(self) -> None:
+        self.limit = 0.0
+
+    def _when(self, ready: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
+        def wait_and_act() -> None:
             end = monotonic() + 20
             while not ready() and monotonic() < end:
                 self._requested.wait(timeout=0.02)
-            self.stop()
+            act()
 
-        thread = threading.Thread(target=wait_and_stop)
+        thread = threading.Thread(target=wait_and_act)
         thread.start()
         return thread
 

@@ -32,8 +32,7 @@ _EXCERPT = 300
 _MAX_REQUEST_BODY = 100_000
 
 Status = Annotated[int, pydantic.Field(ge=100, le=599, strict=True)]
-Problem = tuple[str, str, str]
-"""What is wrong, what was observed, what was expected."""
+Problem = tuple[str, str, str]  # what is wrong, what was observed, what was expected
 
 
 class Http(Check):

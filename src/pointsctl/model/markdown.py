@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html.parser
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,11 @@ _NOT_IN_ANCHORS = regex.compile(r"[^\p{L}\p{M}\p{N}\p{Pc}\- ]")
 # Capitals only: "a todo list" and "[see below]" are prose.
 _PLACEHOLDER = regex.compile(r"\b(?:TODO|TBD|TBC|FIXME)\b|_{3,}|\[[A-Z][A-Z0-9 _/-]+\]|(?i:\blorem ipsum\b)")
 _PLACEHOLDER_TAG = regex.compile(r"<(?:your|insert|enter|todo|tbd)\b[^>]*>", regex.IGNORECASE)
+
+
+_COMMENT = regex.compile(r"<!--.*?(?:-->|\Z)", regex.DOTALL)
+_TAG = regex.compile(r"""</?([a-zA-Z][a-zA-Z0-9-]{0,40}+)((?:[^<>"']|"[^"]{0,2000}+"|'[^']{0,2000}+'){0,4000}+)>""")
+_ATTRIBUTE = regex.compile(r"""\s(id|name|href|src)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", regex.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -165,30 +169,25 @@ def _placeholders(token: Token) -> Iterator[str]:
             yield "a blank to fill in" if match[0].startswith("_") else match[0][:40]
 
 
-class _Html(html.parser.HTMLParser):
-    """Collects ids, names, link targets and text of a piece of HTML."""
+@dataclass(frozen=True)
+class _Html:
+    """The ids and names, link targets, and text of a piece of HTML."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.targets: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if value and (name == "id" or (name == "name" and tag == "a")):
-                self.names.append(value)
-            if value and (name, tag) in (("href", "a"), ("src", "img")):
-                self.targets.append(value)
-        self.text += "." if tag == "img" else ""
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+    names: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    text: str = ""
 
 
 def _html(token: Token) -> _Html:
-    parser = _Html()
-    if token.type in ("html_inline", "html_block"):
-        parser.feed(token.content)
-        parser.close()
-    return parser
+    # The standard library's parser raises on `<![x` and takes quadratic time for a comment that never ends.
+    if token.type not in ("html_inline", "html_block"):
+        return _Html()
+    content = _COMMENT.sub("", token.content)
+    found = [
+        (tag[1].lower(), name.lower(), "".join(value))
+        for tag in _TAG.finditer(content)
+        for name, *value in _ATTRIBUTE.findall(tag[2])
+    ]
+    names = tuple(value for tag, name, value in found if name == "id" or (tag, name) == ("a", "name"))
+    targets = tuple(value for tag, name, value in found if (tag, name) in (("a", "href"), ("img", "src")))
+    return _Html(names, targets, _TAG.sub(lambda tag: "." if tag[1].lower() == "img" else "", content))

@@ -25,10 +25,10 @@ def compile_pattern(pattern: str) -> regex.Pattern[str]:
 def finds(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
     """Whether `pattern` occurs anywhere in `text`; `^` and `$` also stand for the ends of lines.
 
-    Raises TookTooLongError after `seconds`, because a search that did not end has said nothing.
+    Other threads go on meanwhile. Raises TookTooLongError after `seconds`: a search that did not end has said nothing.
     """
     try:
-        return compile_pattern(pattern).search(text, timeout=seconds) is not None
+        return compile_pattern(pattern).search(text, concurrent=True, timeout=seconds) is not None
     except TimeoutError:
         raise _too_long(seconds) from None
 
@@ -36,7 +36,7 @@ def finds(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
 def matches_whole(pattern: str, text: str, *, seconds: float = SECONDS) -> bool:
     """Whether `pattern` matches the whole of `text`. Raises TookTooLongError after `seconds`."""
     try:
-        return compile_pattern(pattern).fullmatch(text, timeout=seconds) is not None
+        return compile_pattern(pattern).fullmatch(text, concurrent=True, timeout=seconds) is not None
     except TimeoutError:
         raise _too_long(seconds) from None
 

@@ -21,6 +21,23 @@ _PREAMBLE = re.compile(
     r"^(Value error, |Assertion failed, )?(expected )?((Input|String|Value|Tuple|List|Dictionary|Object) should (be |have )?)?"
 )
 
+# pydantic speaks of Python's types; the file is YAML.
+_IN_WORDS = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text (in quotes, if it looks like something else)",
+    "tuple_type": "a list",
+}
+
 
 def problems_of(
     error: pydantic.ValidationError, model: type[pydantic.BaseModel], document: Document, prefix: Path = ()
@@ -47,7 +64,7 @@ def _problem(details: Any, model: type[pydantic.BaseModel], document: Document, 
         expected = f"one of {', '.join(known)}" if known and len(known) <= 12 else ""
         place = document.place(path, key=True)
         return Problem(place, f"unknown key {shown(name)}", "", expected, name, known)
-    expected = _sentence(details["msg"])
+    expected = _IN_WORDS.get(details["type"]) or _sentence(details["msg"])
     if details["loc"] and details["loc"][-1] == _KEY_STEP:
         return Problem(document.place(path, key=True), "wrong name", shown(name), expected)
     return Problem(document.place(path), f"wrong value for {shown(name)}", found_at(document, path), expected)
@@ -86,7 +103,7 @@ def _of(path: Path) -> str:
 
 
 def _sentence(message: str) -> str:
-    text = _PREAMBLE.sub("", message)
+    text = re.sub("^match pattern ", "text that matches ", _PREAMBLE.sub("", message))
     return text[:1].lower() + text[1:]
 
 

@@ -12,11 +12,14 @@ from psycopg import pq
 
 from pointsctl.errors import ConnectionLostError, PointsctlError
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.time_limit import stop_if_over
 from pointsctl.postgres.connection import Connection, connect
 from pointsctl.postgres.failures import statement_failed
 from pointsctl.postgres.identity import Identity, identify
 
 _LOCK_TIMEOUT = timedelta(seconds=2)
+_CANCEL_TIMEOUT_S = 5.0
+_CANCEL_INTERVAL_S = 0.1
 
 # Pinned so that no role's or database's own settings change what a statement means or how a value is written.
 _PINNED = {
@@ -76,8 +79,7 @@ class Database:
                 connection.execute("SAVEPOINT look")
                 self._limit(connection, cancellation)
                 yield connection
-            connection.execute("ROLLBACK TO SAVEPOINT look")
-            healthy = True
+            healthy = self._recover(connection)
         except psycopg.Error as error:
             healthy = self._recover(connection)
             raise statement_failed(error, "reading the database") from error
@@ -172,15 +174,31 @@ class Database:
 
     @contextmanager
     def _cancellable(self, connection: Connection, cancellation: Cancellation) -> Iterator[None]:
-        with cancellation.callback(lambda: connection.cancel_safe(timeout=5.0)):
-            yield
+        stop_if_over(cancellation, "the look at the database")
+        stopper = _Stopper(connection)
+        with cancellation.callback(stopper.start):
+            try:
+                yield
+            finally:
+                stopper.end()
+        # A cancel that met no running statement must not leave an answer behind that nobody wanted any more.
+        stop_if_over(cancellation, "the look at the database")
 
     def _recover(self, connection: Connection) -> bool:
         # After a failed statement the savepoint brings the transaction, and with it the snapshot, back to life.
+        with suppress(psycopg.errors.QueryCanceled):  # a cancel may arrive late, and then hits this instead
+            if self._rolled_back(connection):
+                return True
+        return self._rolled_back(connection)
+
+    def _rolled_back(self, connection: Connection) -> bool:
         if connection.closed or connection.info.transaction_status == pq.TransactionStatus.UNKNOWN:
             return False
         try:
             connection.execute("ROLLBACK TO SAVEPOINT look")
+            connection.execute("RELEASE SAVEPOINT look")
+        except psycopg.errors.QueryCanceled:
+            raise
         except psycopg.Error:
             return False
         return True
@@ -201,3 +219,28 @@ class Database:
             with self._lock:
                 self._broken = self._broken or error
         return error
+
+
+class _Stopper:
+    """Cancels what a connection runs, again and again until the look has ended: between two statements a cancel hits nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._gate = threading.Lock()
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Begin to cancel, in a thread of its own, and return at once."""
+        threading.Thread(target=self._repeat, daemon=True, name="cancel").start()
+
+    def end(self) -> None:
+        """Cancel nothing from now on; the connection goes on to somebody else."""
+        with self._gate:
+            self._over.set()
+
+    def _repeat(self) -> None:
+        while not self._over.is_set():
+            with self._gate, suppress(psycopg.Error):
+                if not self._over.is_set():
+                    self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
+            self._over.wait(_CANCEL_INTERVAL_S)

@@ -39,7 +39,9 @@ def test_knows_the_section_of_a_sub_item() -> None:
     assert checklist().section_of("a.other") is None
 
 
-@pytest.mark.parametrize("wrong", ["", "a", "A.b", "a.", ".a", "a..b", "a_b.c", "a.b ", "a.b\n", "a.-b", "é.b", "a." + "b" * 119])
+@pytest.mark.parametrize(
+    "wrong", ["", "a", "A.b", "a.", ".a", "a..b", "a_b.c", "a.b ", "a.b\n", "a.-b", "é.b", "a." + "b" * 119]
+)
 def test_ids_have_one_spelling(wrong: str) -> None:
     with pytest.raises(pydantic.ValidationError):
         Item.model_validate({"id": wrong, "title": "An item", "kind": "env"})

@@ -137,7 +137,12 @@ def test_a_forbidden_character_is_named_with_its_place(char: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("a: [1\nb: 2\n", Place(2, 2)), ("a: 1\n b: 2\n", Place(2, 3)), ("a: @x\n", Place(1, 4)), ("a: 'x\n", Place(2, 1))],
+    [
+        ("a: [1\nb: 2\n", Place(2, 2)),
+        ("a: 1\n b: 2\n", Place(2, 3)),
+        ("a: @x\n", Place(1, 4)),
+        ("a: 'x\n", Place(2, 1)),
+    ],
 )
 def test_syntax_errors_have_a_place(text: str, place: Place) -> None:
     (problem,) = problems(text)

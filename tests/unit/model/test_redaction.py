@@ -1,10 +1,10 @@
-"""Secrets leave no text, however they are written; everything else stays readable."""
+"""Secrets are taken out of texts in every form in which they are commonly written."""
 
 from __future__ import annotations
 
 import base64
 import json
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -12,72 +12,88 @@ from hypothesis import strategies as st
 
 from pointsctl.model.redaction import MARK, is_secret_name, redact, redact_url, secret_values
 
-secrets = st.text(st.characters(codec="utf-8"), min_size=4, max_size=40).filter(lambda text: text.strip() not in MARK)
-
 
 @pytest.mark.parametrize(
     "name",
-    ["COUPON_SECRET", "API_TOKEN", "DB_PASSWORD", "PGPASSWORD", "SUPABASE_SERVICE_ROLE_KEY", "JWT", "SENTRY_DSN", "X_AUTH"],
-)
-def test_names_that_mean_a_secret(name: str) -> None:
+    ["COUPON_SECRET", "API_TOKEN", "DB_PASSWORD", "PGPASSWORD", "SUPABASE_SERVICE_ROLE_KEY", "APIKEY", "JWT", "DB_PWD", "SSH_PASSPHRASE"],
+)  # fmt: skip
+def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
     assert is_secret_name(name.lower())
 
 
-@pytest.mark.parametrize("name", ["PATH", "SSH_KEY_FILE", "AWS_ACCESS_KEY_ID", "TOKEN_COUNT", "KEYBOARD", "SSH_AUTH_SOCK", ""])
-def test_names_that_do_not(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["PATH", "PWD", "OLDPWD", "HOME", "SSH_AUTH_SOCK", "SSH_KEY_FILE", "AWS_ACCESS_KEY_ID", "KEYBOARD", "AUTHOR", "TOKEN_LENGTH"]
+)  # fmt: skip
+def test_names_of_other_things(name: str) -> None:
     assert not is_secret_name(name)
 
 
-@given(st.text(), secrets, st.text())
-def test_a_secret_leaves_in_every_form(before: str, secret: str, after: str) -> None:
-    encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret), encoded):
-        found = redact(f"before {form} after", [secret])
-        assert found == f"before {MARK} after" or form not in found
+def test_values_of_secret_variables_declared_ones_and_passwords_in_urls() -> None:
+    variables = {
+        "API_KEY": "key-123456",
+        "PLAIN": "plain-text",
+        "CODE": "code-4711",
+        "DB_URL": "postgresql://u:p%40ss%2Fword@h/d",
+    }
+    assert secret_values(variables, ["CODE"]) == {"key-123456", "code-4711", "p%40ss%2Fword", "p@ss/word"}
 
 
-@given(st.text(alphabet="abc XYZ.,:;-\n"))
-def test_a_text_without_secrets_stays(text: str) -> None:
-    assert redact(text, ["0123456789"]) == text
+def test_everyday_values_are_not_taken_out_of_every_text() -> None:
+    assert secret_values({"USE_TOKEN": "true", "API_KEY": "1"}) == frozenset()
+
+
+@given(
+    st.text(min_size=4, max_size=60).filter(lambda text: text.strip() == text),
+    st.text(max_size=40),
+    st.text(max_size=40),
+)
+def test_secret_is_gone_in_every_form(secret: str, before: str, after: str) -> None:
+    safe = secret.encode("utf-8", "replace").decode()
+    forms = [secret, json.dumps(secret)[1:-1], quote(safe, safe=""), base64.b64encode(safe.encode()).decode()]
+    for form in forms:
+        assert form not in redact(f"{before} {form} {after}", [secret]).replace(MARK, "")
+
+
+def test_secret_that_begins_like_another_leaves_no_end_behind() -> None:
+    assert redact("x abcdefgh y", ["abcd", "abcdefgh"]) == f"x {MARK} y"
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    "text",
     [
-        ("at postgresql://me:hunter2@host:5432/db now", f"at postgresql://me:{MARK}@host:5432/db now"),
-        ("redis://:p@ss@host", f"redis://:{MARK}@host"),
-        ("Authorization: Bearer abcdef123456", f"Authorization: Bearer {MARK}"),
-        ("token sbp_0123456789abcdef0123 used", f"token {MARK} used"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\nabc", MARK),
-        ("postgresql://me@host/db", "postgresql://me@host/db"),
-        ("at 12:30 @ noon", "at 12:30 @ noon"),
+        "postgresql://owner:hunter22@db/points",
+        "postgresql://owner:hun@ter22@db/points",
+        "Authorization: Bearer hunter22hunter22",
+        "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaHVudGVyMjIifQ.hunter22",
+        "sbp_hunter22hunter22hunter22",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter22\nhunter22",
     ],
 )
-def test_shapes_that_only_secrets_have(text: str, found: str) -> None:
-    assert redact(text) == found
-
-
-def test_a_secret_that_begins_like_another_leaves_no_end_behind() -> None:
-    assert redact("abcd1234efgh", ["abcd", "abcd1234efgh"]) == MARK
-
-
-def test_values_come_from_names_urls_and_what_checks_call_secret() -> None:
-    variables = {"A_SECRET": " value-of-a ", "URL": "postgresql://me:p%40ss1@h/d", "PLAIN": "shown", "NAMED": "hidden", "B_TOKEN": "abc"}
-    assert secret_values(variables, ["NAMED"]) == {"value-of-a", "p%40ss1", "p@ss1", "hidden"}
-
-
-def test_everyday_words_are_no_secrets() -> None:
-    assert secret_values({"USE_TOKEN": "true", "A_SECRET": ""}) == frozenset()
+def test_shapes_of_secrets_are_recognised_without_knowing_them(text: str) -> None:
+    assert "ter22" not in redact(f"before {text} after")
 
 
 @pytest.mark.parametrize(
-    ("url", "found"),
+    "unit", ["a.", "eyJaaaaaa.", "a:", "://a:", "bearer ", "a://", "-----BEGIN PRIVATE KEY", "sk_"]
+)
+def test_a_megabyte_of_almost_secrets_is_read_in_linear_time(unit: str) -> None:
+    # Quadratic work on a megabyte would take hours: that this ends at all is the assertion.
+    assert redact(unit * (1_000_000 // len(unit))) is not None
+
+
+def test_plain_texts_stay_as_they_are() -> None:
+    text = "12 passed in 3.4s, see https://ci.example.org/run?id=5 and mail a@b.c: done"
+    assert redact(text, ["other-secret"]) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
     [
-        ("https://me:pw@host/path?key=abc&x=1#frag", f"https://host/path?key={MARK}&x={MARK}"),
-        ("http://[::1", MARK),
+        ("https://u:p@host:8443/a?key=v&empty&x=#top", f"https://host:8443/a?key={MARK}&empty={MARK}&x={MARK}"),
         ("https://host/", "https://host/"),
+        ("https://[broken/", MARK),
     ],
 )
-def test_addresses_keep_only_what_tells_where(url: str, found: str) -> None:
-    assert redact_url(url) == found
+def test_addresses_are_shown_without_user_query_and_fragment(url: str, shown: str) -> None:
+    assert redact_url(url) == shown

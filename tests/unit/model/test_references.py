@@ -62,7 +62,14 @@ def test_a_closure_is_the_start_and_everything_reachable(needs: dict[str, list[s
 
 @pytest.mark.parametrize(
     ("pattern", "found"),
-    [("a.b", ("a.b",)), ("a.*", ("a.b", "a.c")), ("*", ("a.b", "a.c", "d.b")), ("?.b", ("a.b", "d.b")), ("A.B", ()), ("a", ())],
+    [
+        ("a.b", ("a.b",)),
+        ("a.*", ("a.b", "a.c")),
+        ("*", ("a.b", "a.c", "d.b")),
+        ("?.b", ("a.b", "d.b")),
+        ("A.B", ()),
+        ("a", ()),
+    ],
 )
 def test_a_pattern_is_an_id_or_a_glob(pattern: str, found: tuple[str, ...]) -> None:
     assert matching(pattern, ["a.b", "a.c", "d.b"]) == found

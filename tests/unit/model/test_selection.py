@@ -76,7 +76,10 @@ def test_the_name_says_what_was_asked_for() -> None:
 names = [f"{left}.{right}" for left in "ab" for right in "xyz"]
 
 
-@given(st.dictionaries(st.sampled_from(names), st.lists(st.sampled_from(names), max_size=3)), st.sampled_from(["*", "a.*", "b.x"]))
+@given(
+    st.dictionaries(st.sampled_from(names), st.lists(st.sampled_from(names), max_size=3)),
+    st.sampled_from(["*", "a.*", "b.x"]),
+)
 def test_every_item_comes_once_in_order_with_all_it_needs(needs: dict[str, list[str]], only: str) -> None:
     section = {"id": "one", "title": "One", "items": [item(name, *needs.get(name, ())) for name in names]}
     found = [one.id for one in select(build(section), {}, only=[only]).items]

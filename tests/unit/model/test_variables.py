@@ -31,7 +31,9 @@ def test_replaces_references(text: str, expansion: Expansion) -> None:
     assert expand(text, {"A": "1", "EMPTY": "", "PATTERN": "${A}"}) == expansion
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "${A", "${1}", "${A-x}", "${A:?x}", "${A:+x}", "${ A }", "${B:-${A}}", "${ä}"])
+@pytest.mark.parametrize(
+    "text", ["${", "${}", "${A", "${1}", "${A-x}", "${A:?x}", "${A:+x}", "${ A }", "${B:-${A}}", "${ä}"]
+)
 def test_what_cannot_be_read_is_malformed(text: str) -> None:
     assert expand(text, {"A": "1"}).malformed
 

@@ -109,7 +109,8 @@ def test_the_three_judgements() -> None:
         "review",
         "rejected",
     ]
-    assert reviewed("rejected").reason and reviewed("validated").reason is None
+    assert reviewed("rejected").reason
+    assert reviewed("validated").reason is None
 
 
 def test_a_code_is_kept_as_its_hmac() -> None:

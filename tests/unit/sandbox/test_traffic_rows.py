@@ -72,7 +72,9 @@ def test_counts_are_as_asked_and_balances_follow(users: int, events: int, coupon
 
 def test_the_mix_is_that_of_a_healthy_system() -> None:
     rows = table(make(users=200, events=20_000)[0], EVENT_COLUMNS)
-    shares = {status: number / len(rows) for status, number in Counter(row["validation_status"] for row in rows).items()}
+    shares = {
+        status: number / len(rows) for status, number in Counter(row["validation_status"] for row in rows).items()
+    }
     assert 0.01 < shares["rejected"] < 0.05
     assert shares["review"] > 0
     pending = [row for row in rows if row["validation_status"] == "pending"]
