@@ -48,10 +48,10 @@ WITH client AS (
 ), finding AS (
     SELECT
         CASE WHEN bool_or(privilege NOT IN ('SELECT', 'USAGE')) THEN 'critical' ELSE 'major' END AS severity,
-        format('%%I.%%I', schema, name) || coalesce(format('(%%I)', col), '') AS object,
+        format('%%I.%%I', schema, name) || coalesce('(' || quote_ident(col) || ')', '') AS object,
         format('%%s has %%s%%s', client, string_agg(DISTINCT privilege, ', ' ORDER BY privilege), way) AS detail,
         format('REVOKE %%s ON %%s%%I.%%I FROM %%s;',
-            string_agg(DISTINCT privilege || coalesce(format(' (%%I)', col), ''), ', '),
+            string_agg(DISTINCT privilege || coalesce(' (' || quote_ident(col) || ')', ''), ', '),
             CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, schema, name,
             CASE WHEN way = '' THEN quote_ident(client) ELSE replace(way, ' through ', '') END) AS remedy,
         concat_ws(':', 'client-privileges', client, string_agg(DISTINCT privilege, ',' ORDER BY privilege),

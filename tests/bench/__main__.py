@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,28 +107,21 @@ def audits(environment: SandboxEnvironment) -> Iterator[Ratio]:
         )
         yield side_by_side(
             "cache-balance / the paper's balance query",
-            lambda: audit(environment, "cache-balance", {}),
+            lambda: run_audits(loaded, ["cache-balance"], environment.name, surroundings(environment)),
             lambda: connection.execute(paper.BALANCE).fetchall(),
             target=0.35,
         )
 
 
-def audit(environment: SandboxEnvironment, name: str, parameters: Mapping[str, object]) -> None:
-    """One audit in a snapshot of its own, connection included."""
-    loaded = load_checklist(ROOT / "checklist.yaml", {})
-    since = parameters.get("since")
-    moment = since if isinstance(since, datetime) else None
-    run_audits(loaded, [name], environment.name, surroundings(environment), since=moment)
-
-
 def incremental(environment: SandboxEnvironment) -> Iterator[Ratio]:
     """The incremental balance audit after one new event in a thousand, against the paper's whole query."""
-    moment = datetime.now(UTC)
+    loaded = load_checklist(ROOT / "checklist.yaml", {})
+    since = datetime.now(UTC) - timedelta(seconds=1)
     with connect(environment.database_url) as connection:
         touch(connection, EVENTS // 1000)
         yield side_by_side(
             "cache-balance --since, 1/1000 new / the paper's balance query",
-            lambda: audit(environment, "cache-balance", {"since": moment - timedelta(seconds=1)}),
+            lambda: run_audits(loaded, ["cache-balance"], environment.name, surroundings(environment), since=since),
             lambda: connection.execute(paper.BALANCE).fetchall(),
             target=0.05,
         )

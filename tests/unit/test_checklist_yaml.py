@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import pytest
 from pointsctl import kinds
 from pointsctl.model.checklist import Checklist, FieldType, Item, Section
 from pointsctl.model.document import parse_document
+from pointsctl.model.duration import PATTERN, parse_duration
 from pointsctl.workflow.load_checklist import Loaded, load_checklist
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -352,11 +354,54 @@ def test_the_schema_knows_the_parameters_of_every_kind(schema: dict[str, Any]) -
     assert named == set(kinds.names("checks"))
 
 
+def duration_defaults(part: Any) -> list[str]:
+    children = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    found = [default for child in children for default in duration_defaults(child)]
+    inner = part.get("anyOf", [{}])[0] if isinstance(part, dict) else {}
+    if isinstance(inner, dict) and inner.get("pattern") == PATTERN and "default" in inner:
+        found.append(inner["default"])
+    return found
+
+
+def test_defaults_of_durations_are_written_as_the_file_takes_them(schema: dict[str, Any]) -> None:
+    found = duration_defaults(schema)
+    assert {"1m", "7d", "15m", "30m"} <= set(found)
+    assert [parse_duration(default) for default in found]
+
+
+def generate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(root / "docs/generate.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_the_pages_are_up_to_date() -> None:
-    run = subprocess.run(
-        [sys.executable, ROOT / "docs/generate.py", "--check"], capture_output=True, text=True, check=False
-    )
+    run = generate(ROOT, "--check")
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_a_page_that_is_out_of_date_is_shown_and_mended(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "checklist.yaml", tmp_path)
+    page = tmp_path / "docs/checklist.md"
+    good = page.read_text("utf-8")
+    page.write_text(good.replace("`backup.taken`", "`backup.mistaken`"), "utf-8")
+    (tmp_path / "docs/kinds.md").unlink()
+
+    check = generate(tmp_path, "--check")
+    assert check.returncode == 1
+    assert "-| `backup.mistaken`" in check.stdout
+    assert "+| `backup.taken`" in check.stdout
+    assert "+# Kinds of checks" in check.stdout
+    assert "backup.mistaken" in page.read_text("utf-8")  # looking changes nothing
+
+    assert generate(tmp_path).returncode == 0
+    assert page.read_text("utf-8") == good
+    assert generate(tmp_path, "--check").returncode == 0
+
+
+def test_the_generator_refuses_arguments_that_it_does_not_know() -> None:
+    run = generate(ROOT, "--chekc")
+    assert (run.returncode, run.stderr) == (2, "usage: python docs/generate.py [--check]\n")
 
 
 def test_the_table_names_every_item_with_its_heading(checklist: Checklist) -> None:

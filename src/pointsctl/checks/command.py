@@ -75,7 +75,7 @@ class Command(Check):
 
     def how(self) -> str:
         """The program; not its arguments, which may hold an expanded variable that is only refused when it is run."""
-        return f"runs {shown(redact(self.argv[0]), 50)}"
+        return f"runs {shown(redact(self.argv[0]), 50)[1:-1]}"
 
     def secret_variables(self) -> tuple[str, ...]:
         """Those of the passed variables whose names say so."""

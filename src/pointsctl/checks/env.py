@@ -129,7 +129,7 @@ class Env(Check):
         """The names of the variables."""
         names = list(self.variables)
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        return f"variables {', '.join(name[:24] for name in names[:2])}{more}"
+        return f"variables {', '.join(name[:28] for name in names[:2])}{more}"
 
     def secret_variables(self) -> tuple[str, ...]:
         """The variables whose rule says `secret`, and every JWT and database URL."""

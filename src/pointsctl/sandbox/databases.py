@@ -42,9 +42,10 @@ def prepare_roles(cluster: PrivateCluster) -> None:
 
 
 def create_points_database(cluster: PrivateCluster, name: str) -> None:
-    """Make the database `name` with the auth schema, the reference migration and the first rows.
+    """Make the database `name` with the auth schema, the reference migration and the first rows, in place of any old one.
 
-    It gets its name last: a database called `name` is a whole one, whatever was killed before.
+    It gets its name last: a database called `name` is a whole one, whatever was killed before, and it is missing only for
+    a moment. Whoever is connected to the old one is cut off.
     """
     partial = f"{name}_partial"
     server = cluster.url("postgres")
@@ -57,6 +58,7 @@ def create_points_database(cluster: PrivateCluster, name: str) -> None:
         administration.run_script(
             cluster.url(partial, OWNER), sql_text(path), what=f"running {path} in the database {name}"
         )
+    administration.drop_database(server, name)
     administration.rename_database(server, partial, name)
 
 
@@ -64,9 +66,3 @@ def ensure_points_database(cluster: PrivateCluster, name: str) -> None:
     """Make the database `name` where it is missing."""
     if not administration.database_exists(cluster.url("postgres"), name):
         create_points_database(cluster, name)
-
-
-def recreate_points_database(cluster: PrivateCluster, name: str) -> None:
-    """Put a fresh database in the place of `name`; whoever is connected to the old one is cut off."""
-    administration.drop_database(cluster.url("postgres"), name)
-    create_points_database(cluster, name)

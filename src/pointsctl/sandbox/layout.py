@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fasteners  # type: ignore[import-untyped]  # it ships no types
-
 from pointsctl.errors import RefusedError, StorageError
 from pointsctl.postgres.directories import make_passable
+from pointsctl.postgres.file_lock import file_lock
 
 LOCK_TIMEOUT_S = 60.0
-_DIRECTORY_HINT = "name another directory in POINTSCTL_SANDBOX_DIR"
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,7 @@ class Layout:
             make_passable(self.root)
             self.store.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise StorageError(
-                f"the sandbox's directory {self.root} cannot be written to: {error.strerror}", hint=_DIRECTORY_HINT
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def exclusive(self, timeout: float = LOCK_TIMEOUT_S) -> Iterator[None]:
@@ -73,19 +69,18 @@ class Layout:
 
         Raises RefusedError when somebody else holds it for `timeout` seconds, StorageError without a writable directory.
         """
-        lock = fasteners.InterProcessLock(self.lock_file)
-        try:
-            acquired = lock.acquire(timeout=timeout, delay=0.05, max_delay=0.2)
-        except OSError as error:
-            raise StorageError(
-                f"the sandbox's directory {self.root} cannot be written to: {error.strerror}", hint=_DIRECTORY_HINT
-            ) from error
-        if not acquired:
-            raise RefusedError(
-                f"another command has been changing the sandbox in {self.root} for {timeout:g} s",
-                hint="wait for it to end, or end it, then try again",
-            )
-        try:
+        with ExitStack() as stack:
+            try:
+                acquired = stack.enter_context(file_lock(self.lock_file, timeout=timeout))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            if not acquired:
+                raise RefusedError(
+                    f"another command has been changing the sandbox in {self.root} for {timeout:g} s",
+                    hint="wait for it to end, or end it, then try again",
+                )
             yield
-        finally:
-            lock.release()
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        message = f"the sandbox's directory {self.root} cannot be written to: {error.strerror}"
+        return StorageError(message, hint="name another directory in POINTSCTL_SANDBOX_DIR")

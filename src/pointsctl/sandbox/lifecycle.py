@@ -87,7 +87,7 @@ def reset(directory: Path) -> SandboxStatus:
         cluster.start()
         databases.prepare_roles(cluster)
         for name in DATABASES.values():
-            databases.recreate_points_database(cluster, name)
+            databases.create_points_database(cluster, name)
         start_service(layout, state.instance)
     return status(directory)
 

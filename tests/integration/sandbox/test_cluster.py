@@ -16,6 +16,7 @@ import pytest
 
 from pointsctl.errors import (
     AuthenticationFailedError,
+    PointsctlError,
     ServerUnreachableError,
     StorageError,
     TlsRequiredError,
@@ -56,8 +57,9 @@ def test_start_and_stop_can_be_said_twice(cluster: PrivateCluster) -> None:
 
 def test_data_survives_a_crash_and_a_restart(cluster: PrivateCluster) -> None:
     cluster.start()
-    answer(cluster, "create table kept as select 7 as number; select 1")
-    answer(cluster, "checkpoint; select 1")
+    with connect(cluster.url("postgres")) as connection:
+        connection.execute("create table kept as select 7 as number")
+        connection.execute("checkpoint")
     cluster.kill()
     assert not cluster.is_running()
     assert (cluster.data_directory / "postmaster.pid").exists()
@@ -162,7 +164,7 @@ def test_two_starts_at_once_give_one_server(cluster: PrivateCluster) -> None:
     def start() -> None:
         try:
             PrivateCluster(cluster.directory).start()
-        except ServerUnreachableError as error:
+        except PointsctlError as error:
             failures.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(2)]
@@ -170,7 +172,7 @@ def test_two_starts_at_once_give_one_server(cluster: PrivateCluster) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(failures) <= 1
+    assert failures == []
     assert answer(cluster) == 1
 
 
@@ -199,9 +201,9 @@ def test_wrong_password_and_missing_tls_are_told_apart(open_path: Path) -> None:
             connect(cluster.tcp_url("postgres", "postgres", password, sslmode="require"))
         assert password not in cluster.log_file.read_text()
         assert password not in repr(TcpAccess(password))
-    with PrivateCluster(cluster.directory, tcp=TcpAccess(password, tls_only=True)) as cluster:
-        with pytest.raises(TlsRequiredError):
-            connect(cluster.tcp_url("postgres", "postgres", password))
+    encrypted = PrivateCluster(cluster.directory, tcp=TcpAccess(password, tls_only=True))
+    with encrypted, pytest.raises(TlsRequiredError):
+        connect(encrypted.tcp_url("postgres", "postgres", password))
 
 
 def test_a_socket_directory_that_somebody_planted_is_refused(open_path: Path) -> None:
@@ -240,12 +242,7 @@ def test_a_parent_that_the_server_cannot_pass_is_named(open_path: Path) -> None:
 
 def test_unreachable_binaries_are_copied_once(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = Account(uid=os.geteuid() + 4321, gid=os.getegid() + 4321, drop=True)
-    hidden = open_path / "hidden" / "pginstall"
-    installed = embedded_binaries(Account.of_this_process()).root
-    hidden.parent.mkdir()
-    hidden.symlink_to(installed)
-    (hidden.parent / "__init__.py").touch()
-    monkeypatch.setattr(Account, "barrier_before", lambda self, path: open_path if self == stranger else None)
+    monkeypatch.setattr(Account, "barrier_before", lambda self, _: open_path if self == stranger else None)
     base = open_path / "shared"
     base.mkdir(mode=0o755)
     first = embedded_binaries(stranger, shared_base=base)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import stat
 import subprocess
@@ -24,6 +23,11 @@ from pointsctl.sandbox.databases import sandbox_cluster
 from pointsctl.sandbox.layout import Layout
 from pointsctl.sandbox.service_process import ServiceNote, running_service
 from pointsctl.sandbox.state import read_state
+
+_UP = (
+    "import sys; from pathlib import Path; from pointsctl.sandbox import lifecycle;"
+    "print(lifecycle.up(Path(sys.argv[1])).document())"
+)
 
 
 @pytest.fixture
@@ -128,8 +132,7 @@ def test_two_ups_at_once_give_one_sandbox(own: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "import sys; from pathlib import Path; from pointsctl.sandbox import lifecycle;"
-        "print(lifecycle.up(Path(sys.argv[1])).document())",
+        _UP,
         str(own),
     ]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -216,9 +219,11 @@ def test_a_foreign_process_under_the_services_pid_is_left_alone(own: Path) -> No
 def test_reset_works_while_somebody_is_connected(own: Path) -> None:
     status = lifecycle.up(own)
     url = status.environments[0].database_url
-    with connect(url) as connection:
-        connection.execute("begin; delete from public.coupon_templates")
-        assert lifecycle.reset(own).running
+    connection = connect(url)
+    connection.execute("begin")
+    connection.execute("delete from public.coupon_templates")
+    assert lifecycle.reset(own).running
+    connection.close()
     assert templates(url) == (3,)
 
 
@@ -270,4 +275,4 @@ def test_a_command_waits_for_the_one_before_and_then_gives_up(own: Path) -> None
     release.set()
     thread.join()
     with layout.exclusive(timeout=5):
-        assert os.path.exists(layout.lock_file)
+        assert layout.lock_file.exists()

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import psycopg
 import pytest
@@ -99,9 +100,11 @@ def test_anon_can_do_nothing(database_url: str, table: str, statement: str) -> N
     ],
 )
 def test_a_user_can_write_nothing_and_see_no_digest(database_url: str, statement: str) -> None:
-    with acting_as(database_url, "authenticated", A) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statement.encode())
+    with (
+        acting_as(database_url, "authenticated", A) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
 
 
 def test_a_user_sees_own_rows_only(database_url: str) -> None:
@@ -207,14 +210,14 @@ def test_a_limited_coupon_sells_out_under_concurrency(database_url: str) -> None
         users = [str(uuid.uuid4()) for _ in range(8)]
         for user in users:
             validate(owner, submit(owner, user, 100))
-    outcomes = in_parallel([lambda user=user: _try_to_redeem(database_url, user) for user in users])
+    outcomes = in_parallel([partial(_try_to_redeem, database_url, user) for user in users])
     assert sorted(outcomes) == ["PT409"] * 5 + ["sold"] * 3
 
 
 def test_one_balance_is_not_spent_twice_under_concurrency(database_url: str) -> None:
     with connect(database_url) as owner:
         validate(owner, submit(owner, A, 120))
-    outcomes = in_parallel([lambda: _try_to_redeem(database_url, A)] * 6)
+    outcomes = in_parallel([partial(_try_to_redeem, database_url, A)] * 6)
     assert sorted(outcomes) == ["PT402"] * 4 + ["sold"] * 2
     with connect(database_url) as owner:
         assert discrepancies(owner) == 0
@@ -224,8 +227,8 @@ def test_validation_and_redemption_of_one_user_do_not_deadlock(database_url: str
     with connect(database_url) as owner:
         validate(owner, submit(owner, A, 1000))
         events = [submit(owner, A, 5) for _ in range(12)]
-    work: list[Callable[[], str]] = [lambda event=event: _validated(database_url, event) for event in events]
-    work += [lambda: _try_to_redeem(database_url, A)] * 12
+    work: list[Callable[[], str]] = [partial(_validated, database_url, event) for event in events]
+    work += [partial(_try_to_redeem, database_url, A)] * 12
     assert sorted(in_parallel(work)) == ["sold"] * 12 + ["validated"] * 12
     with connect(database_url) as owner:
         assert discrepancies(owner) == 0

@@ -80,6 +80,16 @@ def test_placeholder_before_the_first_heading_is_found() -> None:
     assert [section.heading for section in Markdown("Owner: ____\n\n# A\n\nx\n").unwritten()] == ["the beginning"]
 
 
+@pytest.mark.parametrize(
+    "unit",
+    ["<!--", "<div><![", "<div><? ", "<div></", "<a href='", '<div a="', "[a](", "*a_ ", "![[]", "<p>\n\n<!--\n"],
+)
+def test_hostile_markup_is_read_in_linear_time_and_never_raises(unit: str) -> None:
+    document = Markdown(unit * (30_000 // len(unit)))
+    assert document.anchors == frozenset()
+    assert len(list(document.unwritten())) <= 1
+
+
 @given(st.text(alphabet="# []()<>`_*\n\\!|-=aT0:/.\"'&;", max_size=200))
 def test_no_text_raises(text: str) -> None:
     document = Markdown(text)

@@ -7,7 +7,20 @@ import pytest
 from pointsctl.errors import UsageError
 from pointsctl.sandbox.faults import faults, find_fault
 
-EXPECTED = ["rls-disabled", "rls-policy-open", "rls-on-partition", "grant-write-to-anon", "duplicate-coupon", "plaintext-coupon", "cache-drift", "missing-cache-row", "nonce-index-dropped", "payload-hash-index-dropped", "pending-backlog", "invalid-index"]
+EXPECTED = [
+    "rls-disabled",
+    "rls-policy-open",
+    "rls-on-partition",
+    "grant-write-to-anon",
+    "duplicate-coupon",
+    "plaintext-coupon",
+    "cache-drift",
+    "missing-cache-row",
+    "nonce-index-dropped",
+    "payload-hash-index-dropped",
+    "pending-backlog",
+    "invalid-index",
+]
 
 
 def test_all_faults_are_there_and_say_what_they_are() -> None:

@@ -42,7 +42,7 @@ def _forged() -> dict[str, str]:
     user = {"role": "authenticated", "aud": "authenticated", "sub": USER, "exp": now() + HOUR}
     return {
         "another secret": jwt.encode(claims, "x" * 64, "HS256"),
-        "no signature": jwt.encode(claims, None, "none"),
+        "no signature": jwt.encode(claims, "", "none"),
         "another algorithm": jwt.encode(claims, SECRET, "HS512"),
         "expired": jwt.encode(claims | {"exp": now() - HOUR}, SECRET, "HS256"),
         "without expiry": jwt.encode({"role": "service_role"}, SECRET, "HS256"),

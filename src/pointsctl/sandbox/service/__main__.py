@@ -6,9 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
-import fasteners  # type: ignore[import-untyped]  # it ships no types
 import uvicorn
 
+from pointsctl.postgres.file_lock import file_lock
 from pointsctl.sandbox.databases import sandbox_cluster
 from pointsctl.sandbox.layout import Layout
 from pointsctl.sandbox.service.app import ServiceSettings, make_app
@@ -23,9 +23,14 @@ def main(root: Path) -> int:
     if state is None:
         return 1
     # Held until the process ends: there is one service for each sandbox, whoever started it.
-    lock = fasteners.InterProcessLock(layout.service_lock)
-    if not lock.acquire(blocking=False):
-        return ALREADY_SERVED
+    with file_lock(layout.service_lock, timeout=0) as acquired:
+        if not acquired:
+            return ALREADY_SERVED
+        _serve(layout, state)
+    return 0
+
+
+def _serve(layout: Layout, state: SandboxState) -> None:
     listening = socket.socket(fileno=sys.stdin.fileno())
     ServiceNote.of_this_process(listening.getsockname()[1]).write(layout)
     app = make_app(_settings(layout, state), state.instance)
@@ -33,7 +38,6 @@ def main(root: Path) -> int:
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
     )
     uvicorn.Server(config).run(sockets=[listening])
-    return 0
 
 
 def _settings(layout: Layout, state: SandboxState) -> tuple[ServiceSettings, ...]:
