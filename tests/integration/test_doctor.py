@@ -57,6 +57,11 @@ def examination(
     return examine(Patient(loaded, only), machine(**variables))
 
 
+def missing(url: str) -> str:
+    """The same server, and a database that it does not have."""
+    return psycopg.conninfo.make_conninfo(url, dbname="no_such_database")
+
+
 @pytest.fixture
 def reached(database_url: str) -> Reached:
     return reach(database_url, connect_timeout=5, monotonic=time.monotonic)
@@ -226,9 +231,7 @@ def test_two_databases_of_one_server_are_different(tmp_path: Path, server: Serve
 
 
 def test_what_could_not_be_compared_is_not_called_different(tmp_path: Path, database_url: str) -> None:
-    found = examined(tmp_path, {"staging": database_url, "production": f"{database_url}_missing"})[
-        "environments.distinct"
-    ]
+    found = examined(tmp_path, {"staging": database_url, "production": missing(database_url)})["environments.distinct"]
     assert (found.status, found.found) == (Status.WARNING, "not compared: production")
 
 
@@ -245,7 +248,7 @@ def test_a_physical_copy_is_not_taken_for_the_same_database(reached: Reached) ->
 
 
 def test_a_missing_database_is_an_error_with_the_next_action(tmp_path: Path, database_url: str) -> None:
-    result = examination(tmp_path, {"staging": f"{database_url}_missing"})
+    result = examination(tmp_path, {"staging": missing(database_url)})
     found = next(check for check in result.checks if check.id == "environment.staging.reachable")
     assert found.status is Status.ERROR
     assert "does not exist" in found.found
@@ -288,7 +291,7 @@ def test_no_environment_at_all_is_an_error(tmp_path: Path) -> None:
 
 
 def test_one_environment_leaves_the_others_alone(tmp_path: Path, database_url: str) -> None:
-    found = examined(tmp_path, {"staging": f"{database_url}_missing", "production": database_url}, "production")
+    found = examined(tmp_path, {"staging": missing(database_url), "production": database_url}, "production")
     assert not any("staging" in name for name in found)
     with pytest.raises(UsageError, match="no environment 'productoin'"):
         examined(tmp_path, {"production": database_url}, "productoin")
@@ -296,13 +299,14 @@ def test_one_environment_leaves_the_others_alone(tmp_path: Path, database_url: s
 
 def test_no_password_is_in_the_document(tmp_path: Path, database_url: str) -> None:
     password = "hunter22 & co/@"
+    quoted = quote(password, safe="")
     urls = {
-        "staging": f"postgresql://me:{quote(password, safe='')}@127.0.0.1:1/d",
-        "production": f"{database_url} password='{password}'" if "=" in database_url.split("://")[0] else database_url,
+        "staging": f"postgresql://me:{quoted}@127.0.0.1:1/d",
+        "production": f"{missing(database_url)} password='{password}'",
     }
     text = json.dumps(dict(examination(tmp_path, urls).as_json()))
     assert "127.0.0.1:1" in text
-    assert not any(form in text for form in (password, quote(password, safe=""), "hunter22"))
+    assert not any(form in text for form in (password, quoted, "hunter22"))
 
 
 # --- the machine
@@ -369,7 +373,6 @@ def test_the_store_is_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert store_check((tmp_path / "file").as_uri()).status is Status.ERROR
     assert store_check((tmp_path / "file" / "below").as_uri()).status is Status.ERROR
-    assert store_check("file:///proc/no-such-place").status is Status.ERROR
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from pointsctl.checks.interface import Check, World
 from pointsctl.errors import UsageError
 from pointsctl.model.finding import Observation
 from pointsctl.postgres import sqlfiles
-from pointsctl.postgres.audits import AuditResult, run_audit
+from pointsctl.postgres.audits import AuditResult, is_empty, run_audit, table_exists
 from pointsctl.postgres.sqlfiles import SqlFile
 
 _FOLDER = "audits"
+_Table = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
 
 
 class SqlAudit(Check):
@@ -28,6 +29,12 @@ class SqlAudit(Check):
     )
     parameters: dict[str, dict[str, Any]] = pydantic.Field(
         default_factory=dict, description="for each audit that needs it, its parameters; docs/audits.md lists them"
+    )
+    when_installed: _Table | None = pydantic.Field(
+        None, description="a table such as public.points_events: skipped, with the reason, while it does not exist here"
+    )
+    not_empty: tuple[_Table, ...] = pydantic.Field(
+        (), description="tables in which finding nothing means nothing while they hold no row: then the item is pending"
     )
     sample: int = pydantic.Field(20, ge=1, le=1000, description="how many offending rows are shown; all are counted")
 
@@ -48,12 +55,17 @@ class SqlAudit(Check):
     def look(self, world: World) -> Observation:
         """Run the audits one after the other on one reader, so that their answers belong together."""
         with world.database().reader(world.cancellation) as connection:
+            if self.when_installed and not table_exists(connection, self.when_installed):
+                return Observation.skipped(f"{self.when_installed} does not exist at {world.environment} yet")
             results = tuple(
                 run_audit(connection, file, file.arguments(self.parameters.get(file.id, {})), self.sample)
                 for file in self._files()
             )
-        bad = [result for result in results if result.total]
-        return _failed(results, bad) if bad else _passed(results)
+            bad = [result for result in results if result.total]
+            if bad:
+                return _failed(results, bad)
+            empty = [table for table in self.not_empty if is_empty(connection, table)]
+        return _empty(empty, results) if empty else _passed(results)
 
     def how(self) -> str:
         """The names of the audits."""
@@ -63,12 +75,21 @@ class SqlAudit(Check):
         return tuple(sqlfiles.load(_FOLDER, name) for name in self.audits)
 
 
+def _empty(tables: Sequence[str], results: Sequence[AuditResult]) -> Observation:
+    return Observation.pending(
+        f"no rows in {', '.join(tables)}: nothing could be checked",
+        expected="0 offending rows among some",
+        hint="use the system there first, then run again",
+        evidence=_evidence(results),
+    )
+
+
 def _passed(results: Sequence[AuditResult]) -> Observation:
     notes = _notes(results)
     looked = f"{len(results)} audits, " if len(results) > 1 else ""
     observed = "; ".join(notes) or f"{looked}0 offending rows"
     return Observation.passed(
-        _within(f"nothing found by {looked or results[0].file.id}".removesuffix(", "), 200),
+        _within("; ".join(notes) or f"nothing found by {looked or results[0].file.id}".removesuffix(", "), 200),
         observed=observed,
         expected="0 offending rows",
         evidence=_evidence(results),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import typer
 
@@ -27,12 +28,18 @@ def list_audits(as_json: options.Json = False) -> int:
 
 @app.command("run")
 def run_audits(
-    names: list[str] | None = typer.Argument(None, metavar="[ID]...", help="Which audits; all of them when left out."),
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Which audits; all of them when left out.")
+    ] = None,
     environment: options.EnvironmentName = None,
-    since: datetime | None = typer.Option(
-        None, "--since", formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
-        metavar="TIME", help="Only what changed since then (UTC), where an audit can: much cheaper on a large table.",
-    ),
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+            metavar="TIME",
+            help="Only what changed since then (UTC), where an audit can: much cheaper on a large table.",
+        ),
+    ] = None,
     sample: options.Sample = 20,
     format_name: options.Format = "text",
     as_json: options.Json = False,
@@ -59,9 +66,11 @@ def run_audits(
 
     report = report_for("json" if as_json else format_name)
     moment = since.replace(tzinfo=since.tzinfo or UTC) if since else None
-    with session(checklist, environment, jobs) as opened:
-        with closing(progress_for(sys.stderr, ci=bool(os.environ.get("CI")))) as progress:
-            given = (opened.loaded, names or [], opened.environment, opened.surroundings, progress)
-            run = run_selected(*given, sample=sample, since=moment)
+    with (
+        session(checklist, environment, jobs) as opened,
+        closing(progress_for(sys.stderr, ci=bool(os.environ.get("CI")))) as progress,
+    ):
+        given = (opened.loaded, names or [], opened.environment, opened.surroundings, progress)
+        run = run_selected(*given, sample=sample, since=moment)
     write_report(run, report, output, verbose=verbose, sample=sample)
     return int(run.exit_code)

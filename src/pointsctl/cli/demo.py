@@ -32,7 +32,9 @@ STORY = (
     ),
     Step("Plant a defect: a balance that does not follow from its events.", ("sandbox", "break", "cache-drift")),
     Step("And another: a table whose rows every user can read.", ("sandbox", "break", "rls-disabled")),
-    Step("Ask again. The gate is closed, and the offending rows are shown: exit 1.", ("preflight", "--env", "sandbox"), 1),
+    Step(
+        "Ask again. The gate is closed, and the offending rows are shown: exit 1.", ("preflight", "--env", "sandbox"), 1
+    ),
     Step("Mend everything by starting from fresh databases.", ("sandbox", "reset")),
 )
 CLEAN_UP = Step("Stop the sandbox and delete its data.", ("sandbox", "down", "--purge"))

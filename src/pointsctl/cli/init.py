@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def init(
-    directory: Path = typer.Argument(Path(), metavar="[FOLDER]", help="Where to write; default: here."),
+    directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; default: here.")] = Path(),
 ) -> int:
     """Write checklist.yaml and, beside it, the JSON Schema that editors read. Never overwrites anything.
 

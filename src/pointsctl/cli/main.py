@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import sys
@@ -33,7 +34,10 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         where = f" {error.filename}" if error.filename else ""
-        _report(PointsctlError(f"cannot use{where or ' a file'}: {reason}", hint="check the path and its permissions"), arguments)
+        _report(
+            PointsctlError(f"cannot use{where or ' a file'}: {reason}", hint="check the path and its permissions"),
+            arguments,
+        )
         return int(ExitCode.COULD_NOT_LOOK)
 
 
@@ -53,7 +57,7 @@ def _invoke(arguments: list[str]) -> int:
         raise InterruptedByOperatorError("interrupted", hint="nothing was changed; run the command again") from None
     except _ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help page
-            sys.stderr.write(f"{error.ctx.get_help()}\n" if getattr(error, "ctx", None) else f"{error}\n")
+            sys.stderr.write(f"{getattr(error, 'message', '')}\n")
             return int(ExitCode.USAGE)
         raise _usage(error) from None
     return int(result) if isinstance(result, int) else 0
@@ -111,5 +115,5 @@ def _report(error: PointsctlError, arguments: list[str]) -> None:
 
 def wants_json(arguments: list[str]) -> bool:
     """Whether the caller asked for one JSON document, so that a failure must be one too."""
-    pairs = zip(arguments, arguments[1:], strict=False)
+    pairs = itertools.pairwise(arguments)
     return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs

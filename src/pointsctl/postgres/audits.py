@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+
 from pointsctl.postgres.connection import Connection
 from pointsctl.postgres.failures import translated
 from pointsctl.postgres.requirements import assert_context
@@ -59,3 +61,23 @@ def run_audit(connection: Connection, file: SqlFile, arguments: Mapping[str, Any
     note = next((row for row in rows if row.key == row.id), None)
     offending = tuple(row for row in rows if row.key != row.id)[:sample]
     return AuditResult(file, fetched[0][-1] if fetched else 0, offending, note)
+
+
+def table_exists(connection: Connection, table: str) -> bool:
+    """Whether there is a table (or view) of this full name, such as `public.coupons`."""
+    schema, _, name = table.partition(".")
+    with translated(f"looking for {table}"):
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = %s AND c.relname = %s)",
+            (schema, name),
+        ).fetchone()
+    return bool(row and row[0])
+
+
+def is_empty(connection: Connection, table: str) -> bool:
+    """Whether the asking role sees no row in the table of this full name; stops at the first row."""
+    with translated(f"looking into {table}"):
+        statement = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*table.split(".")))
+        row = connection.execute(statement).fetchone()
+    return not (row and row[0])

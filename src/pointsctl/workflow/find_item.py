@@ -12,5 +12,7 @@ def find_item(checklist: Checklist, item_id: str) -> Item:
     item = checklist.find(item_id)
     if item is None:
         close = nearest(item_id, [one.id for one in checklist.walk()])
-        raise UsageError(f"no item {item_id!r}", hint=f"did you mean {close!r}?" if close else "see `pointsctl check list`")
+        raise UsageError(
+            f"no item {item_id!r}", hint=f"did you mean {close!r}?" if close else "see `pointsctl check list`"
+        )
     return item

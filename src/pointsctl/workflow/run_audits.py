@@ -56,7 +56,9 @@ def _find(name: str) -> SqlFile:
     known = sqlfiles.names("audits")
     if name not in known:
         close = nearest(name, known)
-        raise UsageError(f"no audit {name!r}", hint=f"did you mean {close!r}?" if close else "see `pointsctl audit list`")
+        raise UsageError(
+            f"no audit {name!r}", hint=f"did you mean {close!r}?" if close else "see `pointsctl audit list`"
+        )
     return sqlfiles.load("audits", name)
 
 
@@ -94,7 +96,9 @@ def _check(file: SqlFile, parameters: Mapping[str, Any], sample: int, since: dat
     given = dict(parameters)
     if since is not None:
         given["since"] = since.isoformat()
-    return SqlAudit.model_validate({"audits": [file.id], "parameters": {file.id: given} if given else {}, "sample": sample})
+    return SqlAudit.model_validate(
+        {"audits": [file.id], "parameters": {file.id: given} if given else {}, "sample": sample}
+    )
 
 
 def _item(file: SqlFile) -> Item:

@@ -27,7 +27,9 @@ def start_checklist(directory: Path) -> tuple[Path, ...]:
     }
     for path in texts:
         if path.exists() or path.is_symlink():
-            raise RefusedError(f"{path} exists already", hint="move it away, or use another folder; nothing was written")
+            raise RefusedError(
+                f"{path} exists already", hint="move it away, or use another folder; nothing was written"
+            )
     for path, text in texts.items():
         _write_new(path, text)
     return tuple(texts)
