@@ -6,10 +6,10 @@
 -- as: service_role
 -- tables: points_events
 -- expect: sqlstate 23505 on nonce
--- given: candidate, row_a
--- Everything but the nonce is new, so nothing else can be what refuses it.
+-- given: fresh, row_a
+-- Everything but the nonce is new, the user too, so nothing else can be what refuses it.
 INSERT INTO {table} ({insertable})
 SELECT {insertable}
 FROM jsonb_populate_record(
-    NULL::{table}, %(candidate)s::jsonb || jsonb_build_object('nonce', %(row_a)s::jsonb -> 'nonce')
+    NULL::{table}, %(fresh)s::jsonb || jsonb_build_object('nonce', %(row_a)s::jsonb -> 'nonce')
 )

@@ -6,10 +6,10 @@
 -- as: service_role
 -- tables: points_events
 -- expect: sqlstate 23505 on payload_hash
--- given: candidate, row_a
--- Everything but the payload's digest is new, so nothing else can be what refuses it.
+-- given: fresh, row_a
+-- Everything but the payload's digest is new, the user too, so nothing else can be what refuses it.
 INSERT INTO {table} ({insertable})
 SELECT {insertable}
 FROM jsonb_populate_record(
-    NULL::{table}, %(candidate)s::jsonb || jsonb_build_object('payload_hash', %(row_a)s::jsonb -> 'payload_hash')
+    NULL::{table}, %(fresh)s::jsonb || jsonb_build_object('payload_hash', %(row_a)s::jsonb -> 'payload_hash')
 )

@@ -24,7 +24,7 @@ class Ratio:
         """The median of the ratios of each turn."""
         return statistics.median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
-    def row(self) -> tuple[str, str, str, str, str, str]:
+    def row(self) -> tuple[str, ...]:
         """Name, both medians in ms, the ratio, the target, whether it is met."""
         medians = [f"{statistics.median(times) * 1000:,.0f}" for times in (self.ours, self.theirs)]
         return (

@@ -130,6 +130,33 @@ def test_wrong_status_fails_and_shows_what_the_server_says(tmp_path: Path, serve
     assert "no such relation" in observation.evidence["body_excerpt"]
 
 
+def test_every_one_of_several_paths_is_asked(tmp_path: Path, server: WebServer) -> None:
+    for path in ("/a", "/b", "/c"):
+        server.answer(path, status=401)
+    observation = look(tmp_path, base=server.url, paths=["/a", "/b", "/c"], method="POST", status=[401])
+    assert (observation.outcome, observation.observed) == (Outcome.PASS, "3 of 3 addresses answered well")
+    assert [line for line, _, _ in server.seen] == ["POST /a", "POST /b", "POST /c"]
+    assert [one["path"] for one in observation.evidence["addresses"]] == ["/a", "/b", "/c"]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_one_bad_path_of_several_fails_and_is_named(tmp_path: Path, server: WebServer, bad: int) -> None:
+    paths = ["/a", "/b", "/c"]
+    for index, path in enumerate(paths):
+        server.answer(path, status=404 if index == bad else 401)
+    observation = look(tmp_path, base=server.url, paths=paths, method="POST", status=[401])
+    assert observation.outcome is Outcome.FAIL
+    assert observation.summary == f"{paths[bad]}: status 404"
+
+
+@pytest.mark.parametrize(
+    "addresses", [{}, {"path": "/a", "paths": ["/b"]}, {"paths": []}, {"url": "https://a", "paths": ["/b"]}]
+)
+def test_exactly_one_form_of_address(addresses: dict[str, Any]) -> None:
+    with pytest.raises(pydantic.ValidationError, match="exactly one"):
+        Http.model_validate(addresses)
+
+
 def test_redirect_to_a_login_page_is_no_pass(tmp_path: Path, server: WebServer) -> None:
     server.answer("/login", body=b"please log in")
     server.answer("/x", status=302, Location=f"{server.url}/login?next=secret-place")

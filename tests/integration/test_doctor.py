@@ -18,11 +18,11 @@ import pytest
 
 from pointsctl.errors import PointsctlError, UsageError
 from pointsctl.model.configuration import Environment
-from pointsctl.postgres.client_tools import ClientTool, find_client_tools, newest_for
+from pointsctl.postgres.client_tools import ClientTool
 from pointsctl.postgres.reachability import Reached, reach
 from pointsctl.workflow.doctor import Patient, examine
 from pointsctl.workflow.doctor_environments import Target, distinct_check, environment_checks, look_at
-from pointsctl.workflow.doctor_machine import Machine, client_checks, store_check, tool_checks
+from pointsctl.workflow.doctor_machine import Machine
 from pointsctl.workflow.doctor_result import DoctorCheck, Examination, Status
 from pointsctl.workflow.load_checklist import load_checklist
 from tests.support.servers import Server, open_directory
@@ -307,81 +307,6 @@ def test_no_password_is_in_the_document(tmp_path: Path, database_url: str) -> No
     text = json.dumps(dict(examination(tmp_path, urls).as_json()))
     assert "127.0.0.1:1" in text
     assert not any(form in text for form in (password, quoted, "hunter22"))
-
-
-# --- the machine
-
-
-def write_program(folder: Path, name: str, script: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-
-
-def test_programs_are_found_on_the_path_and_in_the_wheel(tmp_path: Path) -> None:
-    for name in ("psql", "pg_dump", "pg_restore"):
-        write_program(tmp_path / "bin", name, f'echo "{name} (PostgreSQL) 99beta1 (Debian 99)"')
-    tools = find_client_tools(str(tmp_path / "bin"), machine(PATH=f"{tmp_path}/bin:/usr/bin:/bin").ask)
-    assert [(one.name, one.major, one.embedded) for one in tools[:3]] == [
-        ("psql", 99, False),
-        ("pg_dump", 99, False),
-        ("pg_restore", 99, False),
-    ]
-    wheel = [one for one in tools if one.embedded]
-    assert {one.name for one in wheel} == {"psql", "pg_dump", "pg_restore"}
-    assert {(one.major, one.encrypts) for one in wheel} == {(18, False)}
-    newest = newest_for(tools, "pg_dump", encrypted=False)
-    assert newest is not None
-    assert newest.major == 99
-
-
-@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "echo 'pg_dump (PostgreSQL) devel'"])
-def test_a_program_that_does_not_say_its_version_is_not_there(tmp_path: Path, script: str) -> None:
-    write_program(tmp_path, "pg_dump", script)
-    assert all(one.embedded for one in find_client_tools(str(tmp_path), machine(PATH=f"{tmp_path}:/bin").ask))
-
-
-def test_missing_client_programs_are_needed() -> None:
-    found = {check.id: check.status for check in client_checks([])}
-    assert found == {"tools.psql": Status.MISSING, "tools.pg_dump": Status.ERROR, "tools.pg_restore": Status.ERROR}
-
-
-def test_tools_are_told_with_their_versions_or_what_to_install(tmp_path: Path) -> None:
-    write_program(tmp_path, "ssh-keygen", "echo 'Unsupported operation for -Y: \"find-principals\"' >&2; exit 255")
-    write_program(tmp_path, "supabase", "echo 3.1.0")
-    found = {check.id: check for check in tool_checks(machine(PATH=str(tmp_path)))}
-    assert found["tools.ssh-keygen"].status is Status.FAILED
-    assert found["tools.git"].status is Status.MISSING
-    assert found["tools.supabase"].found.startswith("3.1.0 ")
-    write_program(
-        tmp_path, "ssh-keygen", "echo 'Too few arguments for find-principals:missing signature file' >&2; exit 1"
-    )
-    assert tool_checks(machine(PATH=str(tmp_path)))[0].status is Status.OK
-    (tmp_path / "ssh-keygen").unlink()
-    assert tool_checks(machine(PATH=str(tmp_path)))[0].status is Status.MISSING
-
-
-def test_a_program_sees_none_of_our_variables(tmp_path: Path) -> None:
-    write_program(tmp_path, "show", 'echo "[$COUPON_SECRET]"')
-    assert machine(PATH=f"{tmp_path}:/bin", COUPON_SECRET="hunter22").ask([str(tmp_path / "show")]) == "[]\n"
-
-
-def test_the_store_is_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
-    assert store_check(tmp_path.as_uri()).status is Status.OK
-    assert store_check((tmp_path / "a b" / "c").as_uri()).found.endswith("does not exist yet and can be made")
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "file").touch()
-    assert store_check((tmp_path / "file").as_uri()).status is Status.ERROR
-    assert store_check((tmp_path / "file" / "below").as_uri()).status is Status.ERROR
-
-
-@pytest.mark.parametrize(
-    ("store", "status"),
-    [("", Status.MISSING), ("s3://bucket/prefix", Status.WARNING), ("s3://", Status.FAILED), ("ftp://host/x", Status.FAILED),
-     ("/var/backups", Status.FAILED), ("file://host/x", Status.FAILED)],
-)  # fmt: skip
-def test_other_stores(store: str, status: Status) -> None:
-    assert store_check(store).status is status
 
 
 # --- the verdict

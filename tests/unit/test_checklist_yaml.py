@@ -48,7 +48,8 @@ def data() -> Any:
 
 
 def sections(checklist: Checklist) -> list[Section]:
-    return [section for phase in checklist.phases for section in phase.sections]
+    """The sections that stand for a heading of the paper; the others were added here."""
+    return [section for phase in checklist.phases for section in phase.sections if section.source]
 
 
 def section(checklist: Checklist, heading: str) -> Section:
@@ -68,9 +69,17 @@ def item(checklist: Checklist, item_id: str) -> Item:
 
 
 def test_every_box_is_one_item(checklist: Checklist) -> None:
-    ids = [one.id for one in checklist.walk()]
+    ids = [one.id for section in sections(checklist) for one in section.walk()]
     assert len(ids) == 164
     assert len(set(ids)) == 164
+
+
+def test_what_was_added_to_the_paper_is_executed_by_the_machine(checklist: Checklist) -> None:
+    added = [
+        one for phase in checklist.phases for section in phase.sections if not section.source for one in section.walk()
+    ]
+    assert added
+    assert {one.kind for one in added} == {"sql_audit"}
 
 
 def test_headings_come_in_the_order_of_the_paper(checklist: Checklist) -> None:
@@ -407,7 +416,6 @@ def test_the_generator_refuses_arguments_that_it_does_not_know() -> None:
 def test_the_table_names_every_item_with_its_heading(checklist: Checklist) -> None:
     page = (ROOT / "docs/checklist.md").read_text("utf-8")
     rows = [line for line in page.splitlines() if line.startswith(("| `", "| ↳"))]
-    assert len(rows) == 164
     for one, row in zip(checklist.walk(), rows, strict=True):
         assert f"`{one.id}`" in row
         assert one.title in row

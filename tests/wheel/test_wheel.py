@@ -87,7 +87,7 @@ def test_a_starter_checklist_can_be_written_and_listed(installed: Path, tmp_path
 
 
 def test_the_sandbox_without_its_extra_says_what_to_install(installed: Path, tmp_path: Path) -> None:
-    command = [installed / "pointsctl", "sandbox", "up"]
+    command = [str(installed / "pointsctl"), "sandbox", "up"]
     environment = {"PATH": str(installed), "HOME": str(tmp_path), "POINTSCTL_SANDBOX_DIR": str(tmp_path / "sandbox")}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 4

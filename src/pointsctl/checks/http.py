@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from pointsctl import web
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import CouldNotLookError, UsageError
 from pointsctl.model.duration import Duration, format_duration
-from pointsctl.model.finding import JsonValue, Observation
+from pointsctl.model.finding import JsonValue, Observation, Outcome
 from pointsctl.model.http_request import (
     FromVariable,
     HeaderName,
@@ -42,9 +43,12 @@ class Http(Check):
     With `samples`, the first bad answer decides, and the slowest one counts.
     """
 
-    url: WebAddress | None = pydantic.Field(None, description="the whole address; either this or `path`")
+    url: WebAddress | None = pydantic.Field(None, description="the whole address; this, `path` or `paths`")
     path: WebPath | None = pydantic.Field(
         None, description="path below the environment's `functions_url`, such as `/functions/v1/redeem-coupon`"
+    )
+    paths: tuple[WebPath, ...] = pydantic.Field(
+        (), max_length=20, description="several paths, each asked in the same way; all must answer well"
     )
     method: Literal["GET", "HEAD", "OPTIONS", "POST"] = pydantic.Field("GET", description="the request's method")
     headers: dict[HeaderName, HeaderText | FromVariable] = pydantic.Field(
@@ -88,8 +92,8 @@ class Http(Check):
 
     @pydantic.model_validator(mode="after")
     def _sensible(self) -> Http:
-        if (self.url is None) == (self.path is None):
-            raise ValueError("expected either `url` or `path`")
+        if [self.url is not None, self.path is not None, bool(self.paths)].count(True) != 1:
+            raise ValueError("expected exactly one of `url`, `path` and `paths`")
         if self.method != "POST" and self.body is not None:
             raise ValueError("expected `method: POST` beside `body`")
         if self.method == "HEAD" and (self.json_expectations or self.body_matches):
@@ -104,8 +108,8 @@ class Http(Check):
 
     def how(self) -> str:
         """The request, without secrets."""
-        address = redact_url(self.url) if self.url else redact(self.path or "").partition("?")[0]
-        return f"{self.method} {shown(address, 60)[1:-1]}"
+        paths = ", ".join(redact(path).partition("?")[0] for path in self.paths or (self.path or "",))
+        return f"{self.method} {shown(redact_url(self.url) if self.url else paths, 100)[1:-1]}"
 
     def secret_variables(self) -> tuple[str, ...]:
         """The variables that headers are made of."""
@@ -113,6 +117,8 @@ class Http(Check):
 
     def look(self, world: World) -> Observation:
         """Send the samples. Raises ServerUnreachableError, ConnectionLostError, TookTooLongError, UsageError, RefusedError."""
+        if self.paths:
+            return self._look_at_each(world)
         request = self._request(world)
         answers: list[web.Answer] = []
         problem: Problem | None = None
@@ -125,6 +131,18 @@ class Http(Check):
             problem = self._problem(answers[-1], world)
         secrets = secret_values(world.variables, self.secret_variables())
         return self._observation(request, answers, problem, secrets)
+
+    def _look_at_each(self, world: World) -> Observation:
+        """Every path like a check of its own, in the order given; the first bad one decides."""
+        seen: list[JsonValue] = []
+        for path in self.paths:
+            one = self.model_copy(update={"path": path, "paths": ()}).look(world)
+            name = redact(path, secret_values(world.variables, self.secret_variables())).partition("?")[0]
+            seen.append({"path": name, "observed": one.observed, **one.evidence})
+            if one.outcome is not Outcome.PASS:
+                return replace(one, summary=f"{name}: {one.summary}", evidence={"addresses": seen})
+        observed = f"{len(seen)} of {len(self.paths)} addresses answered well"
+        return Observation.passed(observed, observed=observed, expected=one.expected, evidence={"addresses": seen})
 
     def _request(self, world: World) -> web.Request:
         url = self.url or world.functions_url.rstrip("/") + (self.path or "")

@@ -101,8 +101,9 @@ def _failed(results: Sequence[AuditResult], bad: Sequence[AuditResult]) -> Obser
     first = bad[0].rows[0]
     counts = ", ".join(f"{result.total:,} by {result.file.id}" for result in bad)
     remedies = dict.fromkeys(row.remedy or result.file.remedy for result in bad for row in result.rows[:1])
+    what = "; ".join(_notes(bad)) or (f"{total:,} found" if len(bad) == 1 else f"{total:,} found: {counts}")
     return Observation.failed(
-        _plain(f"{total:,} offending: {counts}; first {first.object}: {first.detail}", 300),
+        _plain(f"{what}; first {first.object}: {first.detail}", 300),
         observed="; ".join([counts, *_notes(bad)]),
         expected="0 offending rows",
         hint=_plain(" | ".join(remedies), 400),

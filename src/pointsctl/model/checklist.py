@@ -70,6 +70,17 @@ class Field(Strict):
     value: str | None = pydantic.Field(None, description="filled in already, for instance a link that never changes")
 
 
+def _names_once(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    names = [field.name for field in fields]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"expected each field name once; {doubled[0]!r} is used again")
+    return fields
+
+
+Fields = Annotated[tuple[Field, ...], pydantic.AfterValidator(_names_once)]
+
+
 class Item(Strict):
     """One box of the checklist. `with` holds the parameters of its kind."""
 
@@ -89,7 +100,7 @@ class Item(Strict):
     valid_for: Duration | None = pydantic.Field(None, description="how long its evidence stays fresh")
     timeout: Duration = pydantic.Field(timedelta(seconds=60), description="how long one look may take")
     waivable: bool = pydantic.Field(True, description="whether somebody may sign for going on without it")
-    fields: tuple[Field, ...] = pydantic.Field((), description="blanks that a person fills in")
+    fields: Fields = pydantic.Field((), description="blanks that a person fills in")
     items: tuple[Item, ...] = pydantic.Field((), description="sub-items, each a box of its own")
 
     def walk(self) -> Iterator[Item]:
@@ -109,7 +120,7 @@ class Section(Strict):
     title: Title
     source: str = pydantic.Field("", description="heading of the paper checklist")
     gates: tuple[ItemId, ...] = pydantic.Field((), description="items elsewhere that must be satisfied too")
-    fields: tuple[Field, ...] = pydantic.Field((), description="blanks that belong to the section as a whole")
+    fields: Fields = pydantic.Field((), description="blanks that belong to the section as a whole")
     items: tuple[Item, ...] = ()
 
     def walk(self) -> Iterator[Item]:

@@ -42,11 +42,13 @@ def select(
         sections = [_named(sections, section, "section")]
     gates.extend(gate for one in sections for gate in one.gates)
     wanted = [item.id for one in sections for item in one.walk()] + gates
+    name = "/".join(part for part in (phase, section) if part) or "checklist"
+    if not wanted:
+        raise UsageError(f"{name!r} has no items to look at", hint="it only has fields to fill in; name another part")
     if only:
         wanted = _narrowed(wanted, only)
     needs = {item.id: [*item.needs, *references.get(item.id, ())] for item in checklist.walk()}
     kept = closure(wanted, needs)
-    name = "/".join(part for part in (phase, section) if part) or "checklist"
     return Selection(name, tuple(item for item in checklist.walk() if item.id in kept))
 
 

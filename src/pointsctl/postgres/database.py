@@ -75,8 +75,8 @@ class Database:
         connection = self._take_reader()
         healthy = False
         try:
+            connection.execute("SAVEPOINT look")
             with self._cancellable(connection, cancellation):
-                connection.execute("SAVEPOINT look")
                 self._limit(connection, cancellation)
                 yield connection
             healthy = self._recover(connection)

@@ -19,6 +19,8 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "shared_buffers": "256MB",
     "work_mem": "32MB",

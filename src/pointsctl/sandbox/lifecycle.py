@@ -83,6 +83,7 @@ def reset(directory: Path) -> SandboxStatus:
         return up(directory)
     with layout.exclusive():
         state = read_or_make_state(layout)
+        stop_service(layout)
         cluster = databases.sandbox_cluster(layout)
         cluster.start()
         databases.prepare_roles(cluster)

@@ -42,6 +42,7 @@ _HOUR_S = 3600
 _DAYS = 30
 _ONE_RECENT_IN = 50
 _REVIEW_FROM = 30
+_ONE_INSIGHT_IN = 3
 _IDENTITY_LENGTH = 32
 _MOST_PENDING = 20
 _EARNED = (
@@ -137,7 +138,8 @@ class TrafficRows:
             else ("review", score, _NULL, seen, _NULL, later)
         )
         row = self._event(index, name, points, number, decision)
-        self._insight(self._users[index], row[:_IDENTITY_LENGTH], 100 - score, created)
+        if score % _ONE_INSIGHT_IN == 0:
+            self._insight(self._users[index], row[:_IDENTITY_LENGTH], 100 - score, created)
         return row
 
     def _spent_or_earned(self, number: int) -> str:
@@ -163,12 +165,15 @@ class TrafficRows:
         return self._at - _HOUR_S - int((_DAYS * 86400 - _HOUR_S) * chance * chance)
 
     def _event(self, index: int, name: str, points: int, number: int, decision: tuple[str | int, ...]) -> str:
-        """The line of one event; `decision` holds its status and what follows from it, in the order of the columns."""
-        digits = self._random.randbytes(48).hex()
+        """The line of one event; `decision` holds its status and what follows from it, in the order of the columns.
+
+        Its id rises like one of version 7, and its nonce rises too: both indexes are then filled from one end.
+        """
+        digits = self._random.randbytes(42).hex()
         status, score, reason, seen, decided, updated = decision
         return (
-            f"{digits[:12]}4{digits[13:16]}a{digits[17:32]}\t{self._users[index]}\t{name}\t{points}\t{status}\t"
-            f"traffic-{self._plan.seed:x}-{number:x}\t{digits[32:]}\t{score}\t{reason}\t{seen}\t{decided}\t{updated}\n"
+            f"{number:012x}7{digits[:3]}a{digits[3:18]}\t{self._users[index]}\t{name}\t{points}\t{status}\t"
+            f"{number:08x}-{self._plan.seed:x}-traffic\t{digits[20:]}\t{score}\t{reason}\t{seen}\t{decided}\t{updated}\n"
         )
 
     def _grant(self, template: str) -> None:

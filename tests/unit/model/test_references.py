@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from fnmatch import fnmatchcase
 
@@ -32,14 +33,14 @@ def test_a_cycle_is_found_exactly_when_there_is_one(needs: dict[str, list[str]])
     if cycle:
         assert cycle[0] == cycle[-1]
         assert set(cycle) <= cyclic
-        assert all(after in needs[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in needs[before] for before, after in itertools.pairwise(cycle))
 
 
 @given(graphs)
 def test_without_one_step_of_each_cycle_none_is_left(needs: dict[str, list[str]]) -> None:
     left = {node: list(children) for node, children in needs.items()}
     for cycle in find_cycles(needs, limit=100):
-        assert all(after in needs[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in needs[before] for before, after in itertools.pairwise(cycle))
         left[cycle[0]] = [child for child in left[cycle[0]] if child != cycle[1]]
     assert find_cycle(left) == ()
 

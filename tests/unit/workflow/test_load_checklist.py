@@ -1,66 +1,20 @@
-"""Loading a checklist: it is loaded, or every mistake in it is named at once, each with its place; nothing else happens."""
+"""Loading a checklist: it is loaded, or every mistake in it is named at once, each with its place."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
-from pointsctl.errors import ChecklistError, ExitCode, UsageError
-from pointsctl.model import document as documents
-from pointsctl.workflow import checklist_text
-from pointsctl.workflow.load_checklist import Loaded, load_checklist
-
-REAL = (Path(__file__).resolve().parents[3] / "checklist.yaml").read_text("utf-8")
-HEAD = "version: 1\ntitle: A checklist\n"
-PHASE = "phases:\n- id: before\n  title: Before\n  sections:\n  - id: one\n    title: One\n    items:\n"
-SECRETS = {"COUPON_SECRET": "s3cr3t-Value-of-the-coupon", "API_TOKEN": "t0ken-0123456789", "PLAIN": "shown"}
-LINE = re.compile(r":[0-9]+:[0-9]+: .+")
-fuzzed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+from pointsctl.errors import ChecklistError, UsageError
+from pointsctl.workflow.load_checklist import load_checklist
+from tests.support.checklists import HEAD, SECRETS, checklist, item, load, problems
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "checklist.yaml"
-
-
-def load(path: Path, text: str | bytes, variables: Mapping[str, str] | None = None) -> Loaded:
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load_checklist(path, variables or {})
-
-
-def refusal(path: Path, variables: Mapping[str, str] | None = None) -> list[str]:
-    """The problems without the file's name; checks that the error is well formed."""
-    with pytest.raises(ChecklistError) as caught:
-        load_checklist(path, variables or {})
-    error = caught.value
-    assert error.exit_code is ExitCode.USAGE
-    assert error.hint
-    assert error.problems
-    assert all(line.startswith(f"{path}:") and line.isprintable() for line in error.problems)
-    return [line.removeprefix(f"{path}:") for line in error.problems]
-
-
-def problems(path: Path, text: str | bytes, variables: Mapping[str, str] | None = None) -> list[str]:
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return refusal(path, variables)
-
-
-def item(item_id: str, more: str = "", kind: str = "attestation") -> str:
-    return f"    - {{id: {item_id}, title: An item, kind: {kind}{', ' if more else ''}{more}}}\n"
-
-
-def checklist(*items: str, head: str = "") -> str:
-    return HEAD + head + PHASE + "".join(items)
 
 
 # --- what can be loaded
@@ -104,8 +58,8 @@ def test_variables_are_replaced_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (HEAD + "phasess: []\n", "3:1: unknown key 'phasess'; expected one of version, title, revision, environments, backup, approvals, migrations, "
-         "functions, rollout, metrics, triggers, phases (did you mean 'phases'?)"),
+        (HEAD + "phasess: []\n", ("3:1: unknown key 'phasess'; expected one of version, title, revision, environments, backup, approvals, migrations, "
+         "functions, rollout, metrics, triggers, phases (did you mean 'phases'?)")),
         (HEAD + "phases: []\nbackup: {retension: 7d}\n",
          "4:10: unknown key 'retension'; expected one of store, retention, fresh_for, restore_into (did you mean 'retention'?)"),
         (HEAD + "phases: []\nbackup: {retention: 7}\n",
@@ -318,7 +272,8 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(path: Path, environmen
      "database_url: x, variables: {COUPON_SECRET: '${COUPON_SECRET:-}', SUPABASE_URL: 'https://x.example', SUPABASE_ANON_KEY: abc}"],
 )  # fmt: skip
 def test_what_is_no_secret_may_stand_in_the_file(path: Path, environment: str) -> None:
-    assert load(path, f"{HEAD}phases: []\nenvironments:\n  one: {{{environment}}}\n").checklist.environments["one"]
+    loaded = load(path, f"{HEAD}phases: []\nenvironments:\n  one: {{{environment}}}\n")
+    assert list(loaded.checklist.environments) == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -337,172 +292,3 @@ def test_a_secret_variable_in_the_wrong_place_is_not_shown(path: Path, place: st
 def test_a_message_of_a_kind_that_quotes_what_it_was_given_shows_no_secret(path: Path) -> None:
     found = problems(path, checklist(item("a.all", "with: {items: ['${COUPON_SECRET}']}", "gate")), SECRETS)
     assert all(SECRETS["COUPON_SECRET"] not in line for line in found)
-
-
-# --- files that are none
-
-
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == ["1:1: not a regular file; expected a YAML file"]
-
-
-def test_a_fifo_is_refused_without_waiting_for_a_writer(path: Path) -> None:
-    os.mkfifo(path)
-    found: list[list[str]] = []
-    thread = threading.Thread(target=lambda: found.append(refusal(path)), daemon=True)
-    thread.start()
-    thread.join(timeout=20)
-    assert found == [["1:1: not a regular file; expected a YAML file"]]
-
-
-def test_a_device_is_refused() -> None:
-    assert refusal(Path("/dev/zero")) == ["1:1: not a regular file; expected a YAML file"]
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("missing.yaml", "no such file or directory"), ("loop.yaml", "too many levels of symbolic links"),
-     ("x" * 300, "file name too long"), ("nul\0.yaml", "not a usable file name"), ("file/below.yaml", "not a directory")],
-)  # fmt: skip
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, reason: str) -> None:
-    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
-    (tmp_path / "file").touch()
-    with pytest.raises(ChecklistError) as caught:
-        load_checklist(tmp_path / name, {})
-    assert caught.value.problems == (f"{tmp_path / name}:1:1: cannot be read: {reason}",)
-
-
-def test_no_descriptor_stays_open(path: Path, tmp_path: Path) -> None:
-    path.write_text("- x\n")
-    before = os.listdir("/proc/self/fd") if Path("/proc/self/fd").exists() else []
-    for target in (path, tmp_path, tmp_path / "missing", Path("/dev/null")) * 5:
-        refusal(target)
-    assert len(os.listdir("/proc/self/fd") if before else []) == len(before)
-
-
-def test_a_file_of_ten_megabytes_is_neither_read_to_its_end_nor_parsed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed: list[str] = []
-    monkeypatch.setattr(checklist_text, "parse_document", parsed.append)
-    assert problems(path, b"\xc3\xbc: 1\n" * 2_000_000) == [
-        "1:1: the file is too large; found over 1,000,000 bytes; expected 1,000,000 bytes at the most"
-    ]
-    assert parsed == []
-    assert len(checklist_text._read_regular(path) or b"") == documents.MAX_BYTES + 1
-
-
-@pytest.mark.parametrize("nested", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
-def test_a_deeply_nested_file_is_refused(path: Path, nested: str) -> None:
-    assert "nested too deeply" in problems(path, HEAD + "phases:\n " + nested)[0]
-
-
-def test_an_alias_bomb_is_refused(path: Path) -> None:
-    levels = "".join(
-        f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n"
-        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
-    )
-    assert "anchors and aliases are not allowed" in problems(path, f"a: &a [x]\n{levels}")[0]
-
-
-def test_a_huge_text_is_shown_short(path: Path) -> None:
-    (line,) = problems(path, f"version: 1\ntitle: '{'x' * 900_000}'\nphases: []\n")
-    assert len(line) < 200
-
-
-# --- anything at all
-
-
-def attempt(path: Path, data: bytes) -> None:
-    """Loads, or is refused with well-formed lines that hold no secret."""
-    path.write_bytes(data)
-    try:
-        load_checklist(path, SECRETS)
-    except ChecklistError as error:
-        assert error.problems
-        for line in error.problems:
-            assert LINE.fullmatch(line.removeprefix(str(path)))
-            assert line.isprintable()
-        shown = "\n".join((*error.problems, error.message, error.hint))
-        assert not any(SECRETS[name] in shown for name in ("COUPON_SECRET", "API_TOKEN"))
-
-
-@fuzzed
-@given(st.text())
-def test_any_text_loads_or_is_refused(path: Path, text: str) -> None:
-    attempt(path, text.encode("utf-8", "surrogatepass"))
-
-
-@fuzzed
-@given(st.binary(max_size=400))
-def test_any_bytes_load_or_are_refused(path: Path, data: bytes) -> None:
-    attempt(path, data)
-
-
-words = st.sampled_from(
-    ["version", "title", "phases", "id", "kind", "with", "items", "needs", "gates", "sections", "environments", "at", "before", "a.b",
-     "gate", "attestation", "planned", "env", "a.*", "*", "${COUPON_SECRET}", "${UNSET}", "${API_TOKEN}x", "database_url", "variables",
-     "triggers", "metric", "metrics", "staging", "backup", "retention", "7d", "fields", "name", "type", "severity", "critical"]
-)  # fmt: skip
-scalars = words | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
-structures = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=5), max_leaves=30
-)
-
-
-@fuzzed
-@given(st.fixed_dictionaries({"version": st.just(1), "title": st.just("A checklist"), "phases": structures}, optional={"environments": structures, "triggers": structures, "metrics": structures, "backup": structures}))  # fmt: skip
-@example(
-    {"phases": [{"sections": [{"items": [{"id": ["${COUPON_SECRET}"], "with": {"items": [None]}, "kind": "gate"}]}]}]}
-)
-def test_any_structure_loads_or_is_refused(path: Path, data: dict[str, Any]) -> None:
-    attempt(path, yaml.safe_dump(data, allow_unicode=True).encode("utf-8", "surrogatepass"))
-
-
-items = st.fixed_dictionaries(
-    {"id": st.sampled_from(["a.b", "a.c", "b.c", "x", "${API_TOKEN}"]), "title": st.just("An item")},
-    optional={
-        "kind": words,
-        "needs": structures,
-        "with": structures,
-        "at": scalars,
-        "environments": structures,
-        "items": structures,
-    },
-)
-
-
-@fuzzed
-@given(st.lists(items, max_size=5))
-def test_any_items_load_or_are_refused(path: Path, found: list[Any]) -> None:
-    section = {"id": "one", "title": "One", "items": found}
-    phases = [{"id": "before", "title": "Before", "gates": ["a.b"], "sections": [section]}]
-    attempt(path, yaml.safe_dump({"version": 1, "title": "A checklist", "phases": phases}).encode())
-
-
-lines = REAL.splitlines()
-positions = st.integers(0, len(lines) - 1)
-edits = st.lists(
-    st.tuples(
-        st.sampled_from(["delete", "double", "replace", "indent", "cut"]),
-        positions,
-        st.sampled_from(lines) | st.text(max_size=20),
-    ),
-    min_size=1,
-    max_size=4,
-)
-
-
-@settings(fuzzed, max_examples=40)
-@given(edits)
-def test_the_shipped_checklist_with_slips_of_the_hand_loads_or_is_refused(
-    path: Path, slips: list[tuple[str, int, str]]
-) -> None:
-    text = list(lines)
-    for slip, position, other in slips:
-        at = position % len(text)
-        line = text[at]
-        text[at : at + 1] = {
-            "delete": [], "double": [line, line], "replace": [other], "indent": [f" {line}"], "cut": [line[: len(line) // 2]]
-        }[slip]  # fmt: skip
-    attempt(path, "\n".join(text).encode("utf-8", "surrogatepass"))
