@@ -9,9 +9,11 @@ import pydantic
 
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import UsageError
+from pointsctl.model.escape import plain
 from pointsctl.model.finding import Observation
 from pointsctl.postgres import sqlfiles
 from pointsctl.postgres.audits import AuditResult, is_empty, run_audit, table_exists
+from pointsctl.postgres.connection import Connection
 from pointsctl.postgres.sqlfiles import SqlFile
 
 _FOLDER = "audits"
@@ -32,6 +34,9 @@ class SqlAudit(Check):
     )
     when_installed: _Table | None = pydantic.Field(
         None, description="a table such as public.points_events: skipped, with the reason, while it does not exist here"
+    )
+    when_used: _Table | None = pydantic.Field(
+        None, description="a table: skipped, with the reason, while it does not exist here or holds no row"
     )
     not_empty: tuple[_Table, ...] = pydantic.Field(
         (), description="tables in which finding nothing means nothing while they hold no row: then the item is pending"
@@ -55,16 +60,27 @@ class SqlAudit(Check):
     def look(self, world: World) -> Observation:
         """Run the audits one after the other on one reader, so that their answers belong together."""
         with world.database().reader(world.cancellation) as connection:
-            if self.when_installed and not table_exists(connection, self.when_installed):
-                return Observation.skipped(f"{self.when_installed} does not exist at {world.environment} yet")
-            results = tuple(
-                run_audit(connection, file, file.arguments(self.parameters.get(file.id, {})), self.sample)
-                for file in self._files()
-            )
-            bad = [result for result in results if result.total]
-            if bad:
-                return _failed(results, bad)
-            empty = [table for table in self.not_empty if is_empty(connection, table)]
+            reason = self._does_not_apply(connection)
+            if reason:
+                return Observation.skipped(f"{reason} at {world.environment} yet")
+            return self._audited(connection)
+
+    def _does_not_apply(self, connection: Connection) -> str:
+        """Why there is nothing to audit, or an empty text."""
+        for table in filter(None, (self.when_installed, self.when_used)):
+            if not table_exists(connection, table):
+                return f"{table} does not exist"
+        return f"{self.when_used} holds no row" if self.when_used and is_empty(connection, self.when_used) else ""
+
+    def _audited(self, connection: Connection) -> Observation:
+        results = tuple(
+            run_audit(connection, file, file.arguments(self.parameters.get(file.id, {})), self.sample)
+            for file in self._files()
+        )
+        bad = [result for result in results if result.total]
+        if bad:
+            return _failed(results, bad)
+        empty = [table for table in self.not_empty if is_empty(connection, table)]
         return _empty(empty, results) if empty else _passed(results)
 
     def how(self) -> str:
@@ -89,7 +105,12 @@ def _passed(results: Sequence[AuditResult]) -> Observation:
     looked = f"{len(results)} audits, " if len(results) > 1 else ""
     observed = "; ".join(notes) or f"{looked}0 offending rows"
     return Observation.passed(
-        _within("; ".join(notes) or f"nothing found by {looked or results[0].file.id}".removesuffix(", "), 200),
+        _within(
+            notes[0]
+            if notes and len(results) == 1
+            else f"nothing found by {looked or results[0].file.id}".removesuffix(", "),
+            200,
+        ),
         observed=observed,
         expected="0 offending rows",
         evidence=_evidence(results),
@@ -103,10 +124,10 @@ def _failed(results: Sequence[AuditResult], bad: Sequence[AuditResult]) -> Obser
     remedies = dict.fromkeys(row.remedy or result.file.remedy for result in bad for row in result.rows[:1])
     what = "; ".join(_notes(bad)) or (f"{total:,} found" if len(bad) == 1 else f"{total:,} found: {counts}")
     return Observation.failed(
-        _plain(f"{what}; first {first.object}: {first.detail}", 300),
-        observed="; ".join([counts, *_notes(bad)]),
+        plain(f"{what}; first {first.object}: {first.detail}", 300),
+        observed="; ".join(_notes(bad)) or counts,
         expected="0 offending rows",
-        hint=_plain(" | ".join(remedies), 400),
+        hint=plain(" | ".join(remedies), 400),
         evidence=_evidence(results),
     )
 
@@ -123,16 +144,12 @@ def _evidence(results: Sequence[AuditResult]) -> dict[str, Any]:
                 "title": result.file.title,
                 "severity": result.file.severity,
                 "total": result.total,
-                "rows": [row.as_json() for row in ((result.note,) if result.note else ()) + result.rows],
+                "note": result.note.detail if result.note else "",
+                "rows": [row.as_json() for row in result.rows],
             }
             for result in results
         ]
     }
-
-
-def _plain(text: str, limit: int) -> str:
-    # Names of tables and policies may hold anything, line breaks and control characters included.
-    return _within("".join(char if char.isprintable() else " " for char in text), limit)
 
 
 def _within(text: str, limit: int) -> str:

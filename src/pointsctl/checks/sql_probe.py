@@ -9,6 +9,7 @@ import pydantic
 
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import UsageError
+from pointsctl.model.escape import plain
 from pointsctl.model.finding import Observation
 from pointsctl.postgres import sqlfiles
 from pointsctl.postgres.probe_rows import FOLDER as ROWS
@@ -82,7 +83,7 @@ def _observation(files: Sequence[SqlFile], attempts: dict[str, tuple[Attempt, ..
         )
     first = rows[0]
     return Observation.failed(
-        f"{len(rows)} of {total} attempts went otherwise; first {first['object']}: {first['detail']}"[:300],
+        plain(f"{len(rows)} of {total} attempts went otherwise; first {first['object']}: {first['detail']}", 300),
         observed=f"{len(rows)} of {total} attempts not as expected",
         expected="every attempt refused or allowed as the probes say",
         hint=first["remedy"],

@@ -26,6 +26,10 @@ STORY = (
         ("sandbox", "traffic", "--users", "400", "--events", "8000", "--seed", "7"),
     ),
     Step(
+        "And some on staging, where a deployment is tried first.",
+        ("sandbox", "traffic", "--users", "50", "--events", "1000", "--seed", "8", "--database", "sandbox-staging"),
+    ),
+    Step(
         "Ask whether a deployment may begin. What a machine can decide passes; people have not signed yet: exit 3.",
         ("preflight", "--env", "sandbox"),
         expected=3,

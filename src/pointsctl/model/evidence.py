@@ -28,11 +28,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Rows:
-    """A group of offending rows; `total` counts also those that were not kept."""
+    """A group of offending rows; `total` counts also those that were not kept, `note` is a line about all of them."""
 
     title: str
     total: int
     rows: tuple[Row, ...]
+    note: str = ""
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ def _audits(evidence: Mapping[str, Any]) -> Iterator[Rows]:
     for audit in _mappings(evidence.get("audits")):
         rows = _rows(audit.get("rows"))
         title = as_text(audit.get("title") or audit.get("id") or "")
-        yield Rows(title, _total(audit.get("total"), rows), rows)
+        yield Rows(title, _total(audit.get("total"), rows), rows, as_text(audit.get("note") or ""))
 
 
 def _plain_rows(evidence: Mapping[str, Any]) -> Iterator[Rows]:
@@ -133,10 +134,22 @@ def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
 
 def identities(findings: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
     """Every environment that was looked at, and who its database said it was (empty where none was asked)."""
-    seen: dict[tuple[str, str], None] = {}
-    for finding in findings:
-        named = [(key, value) for key, value in finding.looked_at.items() if value is not None]
-        text = ", ".join(f"{as_text(key)} {as_text(value)}" for key, value in named)
-        seen[(finding.environment, text)] = None
+    seen = dict.fromkeys((finding.environment, _identity(finding.looked_at)) for finding in findings)
     known = {environment for environment, text in seen if text}
     return tuple((environment, text) for environment, text in seen if text or environment not in known)
+
+
+def _identity(stated: Mapping[str, Any]) -> str:
+    """`database points (oid 16399) on server 77110..., PostgreSQL 18.6, as postgres`; whatever is not known is left out."""
+    version = stated.get("server_version")
+    major_minor = f"{version // 10000}.{version % 10000}" if isinstance(version, int) else version
+    parts = (
+        ("database {}", stated.get("database")),
+        ("oid {}", stated.get("database_oid")),
+        ("server {}", stated.get("system_identifier")),
+        ("PostgreSQL {}", major_minor),
+        ("as {}", stated.get("role")),
+        ("{}", "a read replica" if stated.get("in_recovery") is True else None),
+    )
+    known = ", ".join(form.format(as_text(value)) for form, value in parts if value is not None)
+    return known or ", ".join(f"{as_text(key)} {as_text(value)}" for key, value in stated.items())

@@ -56,7 +56,7 @@ class BulkLoad:
         Unique constraints come back too, which proves all rows at once; the primary key stays, since others refer to it. The
         table is locked for everybody else until the transaction ends.
         """
-        if rows < _WITHOUT_INDEXES_FROM or rows < 2 * self._estimated_rows(table):
+        if rows < _WITHOUT_INDEXES_FROM or 2 * rows < self._estimated_rows(table):
             yield
             return
         definitions = self._connection.execute(_DROP_AND_BUILD, (table,)).fetchall()

@@ -164,7 +164,9 @@ def _in_full(finding: Finding, width: int, options: Options) -> Iterator[Rendera
     for group in offending(observation.evidence):
         yield from _rows(group, width, options)
     again = f"pointsctl check run {finding.id} --env {finding.environment}"
-    yield from _labelled(("hint", observation.hint), ("again", again))
+    remedies = {remedy for group in offending(observation.evidence) for remedy in group.remedies}
+    hint = "" if observation.hint in remedies else observation.hint
+    yield from _labelled(("hint", hint), ("again", again))
 
 
 def _facts(evidence: Mapping[str, Any], options: Options) -> Iterator[tuple[str, str]]:
@@ -194,6 +196,8 @@ def _rows(group: Rows, width: int, options: Options) -> Iterator[RenderableType]
     kept = group.rows[: options.shown(len(group.rows))]
     title = f"{plain(group.title)}: " if group.title else ""
     yield _indented(Styled(f"{title}{len(kept)} of {group.total:,} shown", overflow="fold"))
+    if group.note:
+        yield _indented(Styled(plain(group.note), overflow="fold"), 6)
     if kept:
         pairs = [(plain(row.object_name), plain(row.detail)) for row in kept]
         yield _narrow_rows(pairs) if width < _NARROW else _wide_rows(pairs)

@@ -123,10 +123,15 @@ def test_stop_ends_a_running_statement_and_the_reader_lives_on(database_of: Data
 
 def test_stop_between_two_statements_ends_the_next_one(database_of: Database) -> None:
     switch = Switch()
-    with pytest.raises(TookTooLongError, match="user request"), database_of.reader(switch) as connection:
-        switch.stop()
-        for _ in range(1000):
-            connection.execute("SELECT pg_sleep(0.02)")
+
+    def look() -> None:
+        with database_of.reader(switch) as connection:
+            switch.stop()
+            for _ in range(1000):
+                connection.execute("SELECT pg_sleep(0.02)")
+
+    with pytest.raises(TookTooLongError, match="user request"):
+        look()
     assert _count(database_of) > 0
 
 
@@ -141,9 +146,13 @@ def test_stopped_look_gives_no_answer(database_of: Database, way: str) -> None:
 
 
 def test_lost_connection_is_never_silently_replaced(database_of: Database, admin_url: str) -> None:
-    with pytest.raises(ConnectionLostError), database_of.reader(Switch()) as connection:
-        execute(admin_url, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
-        connection.execute(COUNT)
+    def look() -> None:
+        with database_of.reader(Switch()) as connection:
+            execute(admin_url, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+            connection.execute(COUNT)
+
+    with pytest.raises(ConnectionLostError):
+        look()
     with pytest.raises(ConnectionLostError):
         _count(database_of)
 
@@ -163,13 +172,18 @@ def test_scratch_is_rolled_back_however_it_ends(database_of: Database, admin_url
     with database_of.scratch(Switch()) as connection:
         connection.execute(ADD.format("scratch").encode())
         assert connection.execute(COUNT).fetchone() == (before + 1,)
-    with pytest.raises(KeyError), database_of.scratch(Switch()) as connection:
-        connection.execute(ADD.format("scratch").encode())
-        raise KeyError
-    with pytest.raises(ConnectionLostError), database_of.scratch(Switch()) as connection:
-        connection.execute(ADD.format("scratch").encode())
-        execute(admin_url, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
-        connection.execute(COUNT)
+
+    def end(statement: bytes, *, by_hand: bool = False) -> None:
+        with database_of.scratch(Switch()) as connection:
+            connection.execute(ADD.format("scratch").encode())
+            if by_hand:
+                execute(admin_url, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+            connection.execute(statement)
+
+    with pytest.raises(QueryFailedError, match="division by zero"):
+        end(b"SELECT 1 / 0")
+    with pytest.raises(ConnectionLostError):
+        end(COUNT, by_hand=True)
     assert value(admin_url, COUNT.decode()) == before
 
 

@@ -106,7 +106,7 @@ def test_what_was_looked_at_is_named() -> None:
     seen = {"database": "points", "system_identifier": "7431"}
     run = make_run([make_finding(looked_at=seen), make_finding(environment="sandbox-staging")])
     text = Text().render(run, Options())
-    assert "looked at sandbox: database points, system_identifier 7431\n" in text
+    assert "looked at sandbox: database points, server 7431\n" in text
     assert "looked at sandbox-staging\n" in text
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given
+from hypothesis import example, given
 
 from pointsctl.errors import ChecklistError
 from pointsctl.workflow.load_checklist import load_checklist
@@ -17,7 +17,6 @@ from tests.support.checklists import SECRETS
 
 LINE = re.compile(r":[0-9]+:[0-9]+: .+")
 REAL = (Path(__file__).resolve().parents[3] / "checklist.yaml").read_text("utf-8")
-fuzzed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -40,13 +39,11 @@ def attempt(path: Path, data: bytes) -> None:
     assert not any(SECRETS[name] in shown for name in ("COUPON_SECRET", "API_TOKEN"))
 
 
-@fuzzed
 @given(st.text())
 def test_any_text_loads_or_is_refused(path: Path, text: str) -> None:
     attempt(path, text.encode("utf-8", "surrogatepass"))
 
 
-@fuzzed
 @given(st.binary(max_size=400))
 def test_any_bytes_load_or_are_refused(path: Path, data: bytes) -> None:
     attempt(path, data)
@@ -63,7 +60,6 @@ structures = st.recursive(
 )
 
 
-@fuzzed
 @given(st.fixed_dictionaries({"version": st.just(1), "title": st.just("A checklist"), "phases": structures}, optional={"environments": structures, "triggers": structures, "metrics": structures, "backup": structures}))  # fmt: skip
 @example(
     {"phases": [{"sections": [{"items": [{"id": ["${COUPON_SECRET}"], "with": {"items": [None]}, "kind": "gate"}]}]}]}
@@ -85,7 +81,6 @@ items = st.fixed_dictionaries(
 )
 
 
-@fuzzed
 @given(st.lists(items, max_size=5))
 def test_any_items_load_or_are_refused(path: Path, found: list[Any]) -> None:
     section = {"id": "one", "title": "One", "items": found}
@@ -106,7 +101,6 @@ edits = st.lists(
 )
 
 
-@settings(fuzzed, max_examples=40)
 @given(edits)
 def test_the_shipped_checklist_with_slips_of_the_hand_loads_or_is_refused(
     path: Path, slips: list[tuple[str, int, str]]
