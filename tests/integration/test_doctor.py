@@ -304,7 +304,7 @@ def test_no_password_is_in_the_document(tmp_path: Path, database_url: str) -> No
         "staging": f"postgresql://me:{quoted}@127.0.0.1:1/d",
         "production": f"{missing(database_url)} password='{password}'",
     }
-    text = json.dumps(dict(examination(tmp_path, urls).as_json()))
+    text = json.dumps(dict(examination(tmp_path, urls, store="ftp://me:hunter22@host/x").as_json()))
     assert "127.0.0.1:1" in text
     assert not any(form in text for form in (password, quoted, "hunter22"))
 

