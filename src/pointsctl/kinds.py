@@ -31,9 +31,19 @@ def load(open_set: str, kind: str) -> Any:
         raise UsageError(f"no kind {kind!r} in {open_set}", hint=hint)
     entry = _entry_points(open_set).get(kind)
     if entry is not None:
-        return entry.load()
+        return _load_foreign(open_set, entry)
     module = importlib.import_module(f"pointsctl.{open_set}.{kind}")
     return getattr(module, class_name(kind))
+
+
+def _load_foreign(open_set: str, entry: importlib.metadata.EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        origin = entry.dist.name if entry.dist else entry.value
+        reason = f"{type(error).__name__}: {error}"
+        hint = f"mend or uninstall {origin}; a kind that cannot be loaded is never left out quietly"
+        raise UsageError(f"kind {entry.name!r} of {open_set} cannot be imported: {reason}", hint=hint) from error
 
 
 def class_name(kind: str) -> str:

@@ -44,7 +44,7 @@ class TestSqlAuditContract(CheckContract):
     def test_failure_names_counts_object_and_remedy(self, violating: Case) -> None:
         observation = violating.look(self.kind)
         assert observation.summary == (
-            "1 offending: 1 by rls-enabled; first public.coupons: row level security is off; clients hold a privilege on it"
+            "1 found; first public.coupons: row level security is off; clients hold a privilege on it"
         )
         assert observation.hint == "ALTER TABLE public.coupons ENABLE ROW LEVEL SECURITY;"
         (audited,) = observation.evidence["audits"]
@@ -68,7 +68,7 @@ class TestSqlAuditContract(CheckContract):
         case = Case({"audits": ["coupon-digest", "rls-enabled", "event-rate"]}, violating.world)
         observation = case.look(self.kind)
         assert observation.outcome is Outcome.FAIL
-        assert observation.summary.startswith("2 offending: 1 by rls-enabled, 1 by event-rate;")
+        assert observation.summary.startswith("2 found: 1 by rls-enabled, 1 by event-rate; first ")
 
     def test_one_audit_that_cannot_look_is_an_error_for_all(self, violating: Case) -> None:
         case = Case(

@@ -236,7 +236,8 @@ def test_what_could_not_be_compared_is_not_called_different(tmp_path: Path, data
 
 
 def test_a_physical_copy_is_not_taken_for_the_same_database(reached: Reached) -> None:
-    copy = replace(reached, server_started_at=reached.server_started_at.replace(year=2020))
+    elsewhere = replace(reached.identity, server_started_at=reached.identity.server_started_at.replace(year=2020))
+    copy = replace(reached, identity=elsewhere)
     targets = [Target(name, Environment(database_url="x")) for name in ("staging", "production")]
     found = distinct_check(targets, {"staging": copy, "production": reached})
     assert found is not None

@@ -45,7 +45,7 @@ class Check(pydantic.BaseModel, ABC):
     keep it from looking are raised as `pointsctl.errors.PointsctlError`; the runner turns every exception into `error`.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @abstractmethod
     def look(self, world: World) -> Observation:

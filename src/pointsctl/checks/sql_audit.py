@@ -122,10 +122,11 @@ def _failed(results: Sequence[AuditResult], bad: Sequence[AuditResult]) -> Obser
     first = bad[0].rows[0]
     counts = ", ".join(f"{result.total:,} by {result.file.id}" for result in bad)
     remedies = dict.fromkeys(row.remedy or result.file.remedy for result in bad for row in result.rows[:1])
-    what = "; ".join(_notes(bad)) or (f"{total:,} found" if len(bad) == 1 else f"{total:,} found: {counts}")
+    alone = (_notes(bad) or [f"{total:,} found"])[0]
+    what = alone if len(bad) == 1 else f"{total:,} found: {counts}"
     return Observation.failed(
         plain(f"{what}; first {first.object}: {first.detail}", 300),
-        observed="; ".join(_notes(bad)) or counts,
+        observed=alone if len(bad) == 1 else counts,
         expected="0 offending rows",
         hint=plain(" | ".join(remedies), 400),
         evidence=_evidence(results),

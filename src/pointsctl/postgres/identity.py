@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
@@ -14,7 +15,8 @@ from pointsctl.postgres.failures import translated
 class Identity:
     """A database as its server names it.
 
-    `system_identifier` is made by initdb and kept by physical copies only; it is None where the role may not read it.
+    `system_identifier` is made by initdb and kept by physical copies, which `server_started_at` tells apart; it is None
+    where the role may not read it.
     """
 
     system_identifier: str | None
@@ -23,11 +25,15 @@ class Identity:
     server_version: int
     role: str
     in_recovery: bool
+    server_started_at: datetime
 
     def same_database(self, other: Identity) -> bool:
-        """Whether both are one database. Closed by default: servers that hide their identifier are taken for the same."""
-        same_server = self.system_identifier is None or self.system_identifier == other.system_identifier
-        return (same_server or other.system_identifier is None) and self.database_oid == other.database_oid
+        """Whether both are one database. Closed by default: servers that hide their identifier may be the same one."""
+        hidden = self.system_identifier is None or other.system_identifier is None
+        same_server = self.server_started_at == other.server_started_at and (
+            hidden or self.system_identifier == other.system_identifier
+        )
+        return same_server and self.database_oid == other.database_oid
 
     def as_json(self) -> dict[str, object]:
         """The identity as evidence."""
@@ -46,11 +52,11 @@ def identify(connection: Connection) -> Identity:
     with translated("reading the database's identity"):
         row = connection.execute(
             "SELECT oid::bigint, datname, current_setting('server_version_num')::int, current_user,"
-            " pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_database WHERE datname = current_database()"
+            " pg_catalog.pg_is_in_recovery(), pg_catalog.pg_postmaster_start_time() FROM pg_catalog.pg_database WHERE datname = current_database()"
         ).fetchone()
     if row is None:
         raise AssertionError("pg_database has no row for the current database")
-    return Identity(_system_identifier(connection), row[0], row[1], row[2], row[3], row[4])
+    return Identity(_system_identifier(connection), row[0], row[1], row[2], row[3], row[4], row[5])
 
 
 def _system_identifier(connection: Connection) -> str | None:

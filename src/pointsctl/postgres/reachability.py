@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from psycopg import conninfo
 
@@ -19,14 +18,10 @@ _POOLER_PORT = "6543"
 
 @dataclass(frozen=True)
 class Reached:
-    """A database that answered. `latency_ms` is the shortest of a few round trips; `address` has no password in it.
-
-    `server_started_at` tells a server from its physical copies, which have the same system identifier.
-    """
+    """A database that answered. `latency_ms` is the shortest of a few round trips; `address` has no password in it."""
 
     address: str
     identity: Identity
-    server_started_at: datetime
     superuser: bool
     bypasses_row_security: bool
     encrypted: bool
@@ -42,7 +37,7 @@ def reach(url: str, *, connect_timeout: int, monotonic: Callable[[], float]) -> 
     with connect(bounded) as connection, translated("asking the server about this session"):
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(connect_timeout * 1000),))
         row = connection.execute(
-            "SELECT rolsuper, rolbypassrls, pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()"
+            "SELECT rolsuper, rolbypassrls, pg_catalog.pg_backend_pid()"
             " FROM pg_catalog.pg_roles WHERE rolname = current_user"
         ).fetchone()
         if row is None:
@@ -50,7 +45,6 @@ def reach(url: str, *, connect_timeout: int, monotonic: Callable[[], float]) -> 
         return Reached(
             address=describe(url),
             identity=identify(connection),
-            server_started_at=row[3],
             superuser=row[0],
             bypasses_row_security=row[1],
             # The client's side of the connection: behind a pooler, the server's view is about another one.

@@ -100,7 +100,7 @@ def _redacted(checks: Sequence[DoctorCheck], targets: Sequence[Target], machine:
         secrets |= _passwords(target.environment.database_url)
     redactor = Redactor(frozenset(secrets))
     for check in checks:
-        yield replace(check, found=check.found, fix=redactor.text(check.fix))
+        yield replace(check, found=redactor.text(check.found), fix=redactor.text(check.fix))
 
 
 def _passwords(url: str) -> set[str]:

@@ -87,12 +87,9 @@ def distinct_check(targets: Sequence[Target], looks: Looks) -> DoctorCheck | Non
     id_ = "environments.distinct"
     known = {name: seen for name in declared if isinstance(seen := looks[name], Reached) and _key(seen)}
     alike = [pair for pair in itertools.combinations(known, 2) if _key(known[pair[0]]) == _key(known[pair[1]])]
-    same = [pair for pair in alike if known[pair[0]].server_started_at == known[pair[1]].server_started_at]
+    same = [pair for pair in alike if known[pair[0]].identity.same_database(known[pair[1]].identity)]
     if same:
-        one, other = same[0]
-        fix = (
-            f"correct one database_url; if it is meant, keep one of them, with `at: {{{one}: {other}}}` or the reverse"
-        )
+        fix = "correct one database_url; what is shown on a database proves nothing about itself"
         return DoctorCheck(id_, Status.FAILED, f"one and the same database: {_pairs(same)}", fix)
     if alike:
         fix = "make sure that neither is the other's read replica"

@@ -289,6 +289,16 @@ def test_a_secret_variable_in_the_wrong_place_is_not_shown(path: Path, place: st
     assert SECRETS["COUPON_SECRET"] not in "\n".join((*caught.value.problems, caught.value.message, caught.value.hint))
 
 
-def test_a_message_of_a_kind_that_quotes_what_it_was_given_shows_no_secret(path: Path) -> None:
-    found = problems(path, checklist(item("a.all", "with: {items: ['${COUPON_SECRET}']}", "gate")), SECRETS)
-    assert all(SECRETS["COUPON_SECRET"] not in line for line in found)
+def test_a_message_that_repeats_an_expanded_value_shows_no_secret(path: Path) -> None:
+    found = problems(path, checklist(item("'${COUPON_SECRET}'", kind="gate")), SECRETS)
+    assert any("'[redacted]' stands for its sub-items and has none" in line for line in found)
+
+
+@pytest.mark.parametrize("place", ["needs: ['${PLAIN}']", "at: '${PLAIN}'", "with: {items: ['${PLAIN}']}"])
+def test_what_was_found_is_quoted_as_it_is_written(path: Path, place: str) -> None:
+    (line,) = [
+        line
+        for line in problems(path, checklist(item("a.all", place, "gate")), SECRETS)
+        if "no " in line and "stands" not in line
+    ]
+    assert "found '${PLAIN}'" in line
