@@ -1,10 +1,11 @@
-"""Opens files that a checklist names, without waiting for pipes, reading without end, or mistaking a folder for a file."""
+"""Files: opened without waiting for pipes or reading without end; written privately, whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,3 +83,22 @@ def _read(descriptor: int, cancellation: Cancellation, *, keep: bool) -> tuple[s
 def _unreadable(place: Path, error: OSError) -> StorageError:
     reason = (error.strerror or "refused").lower()
     return StorageError(f"the file {place.name!r} cannot be read: {reason}", hint="see its permissions and its links")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put `text` under `path` with mode 0600; a reader sees the old or the new file. Raises StorageError."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}", hint=f"check that {path.parent} may be written to"
+        ) from error

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pointsctl.errors import StorageError
 
 if TYPE_CHECKING:
     from pointsctl.model.run import Run
@@ -40,6 +37,8 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
     if output is None:
         sys.stdout.write(text)
     else:
+        from pointsctl.files import write_private
+
         write_private(output, text)
     _append_job_summary(report.summary(run, options))
 
@@ -47,22 +46,6 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
 def _width_of_pipe() -> int:
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isascii() and columns.isdigit() and int(columns) >= 20 else _WIDE
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all. Raises StorageError."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = (error.strerror or "unknown").lower()
-        raise StorageError(f"cannot write {path}: {reason}", hint="choose another --output") from None
 
 
 def _append_job_summary(summary: str | None) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pydantic
 
 from pointsctl.errors import CouldNotLookError, TookTooLongError
-from pointsctl.sandbox.files import write_private
+from pointsctl.files import write_private
 from pointsctl.sandbox.layout import Layout
 
 MODULE = "pointsctl.sandbox.service"

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import ConfigDict, Field
 
 from pointsctl.errors import StorageError
-from pointsctl.sandbox.files import write_private
+from pointsctl.files import write_private
 from pointsctl.sandbox.layout import Layout
 
 PRODUCTION_LIKE = "sandbox"

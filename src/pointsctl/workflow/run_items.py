@@ -1,6 +1,7 @@
 """Use case: execute a selection of items concurrently and fold what they saw into a run.
 
-1. Items start in the order of the file as soon as everything they need is known, at most `jobs` at once.
+1. Items start as soon as everything they need is known, at most `jobs` at once: those that may take longest first, so that
+   a long one does not begin when all others have ended; else in the order of the file.
 2. An item whose needs are not satisfied waits: it is `pending`, never looked at.
 3. Each look runs in a thread of its own with a time limit. When the time is up it is told to stop; when it does not, it
    is left behind: a check that hangs cannot hold up the others, nor the end of the program.
@@ -80,7 +81,7 @@ class _Runner:
     def __init__(self, request: Request, observer: Observer) -> None:
         self.request = request
         self.observer = observer
-        self.state = _State(list(request.selection.items))
+        self.state = _State(sorted(request.selection.items, key=lambda item: -item.timeout))
         self.done: queue.SimpleQueue[tuple[str, Seen]] = queue.SimpleQueue()
         self.started_at = request.clock()
 

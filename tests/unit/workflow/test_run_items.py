@@ -116,6 +116,15 @@ def test_an_item_is_looked_at_only_after_what_it_needs() -> None:
     assert run.verdict is Verdict.READY
 
 
+def test_what_may_take_longest_starts_first() -> None:
+    log = Log()
+    items = [item("a.short"), item("a.long", timeout="5m"), item("a.other")]
+    run = run_items(request({one.id: gives(GOOD) for one in items}, items=items, jobs=1), log)
+    started = [text.split()[0] for what, text in log.lines if what == "started"]
+    assert started == ["a.long", "a.short", "a.other"]
+    assert list(outcomes(run)) == ["a.short", "a.long", "a.other"]
+
+
 @pytest.mark.parametrize("bad", [BAD, Observation.error("x", hint="y"), Observation.pending("x", hint="y")])
 def test_an_item_whose_need_is_not_satisfied_waits_and_is_never_looked_at(bad: Observation) -> None:
     items = [item("a.need"), item("a.dangerous", needs=("a.need",))]
