@@ -1,10 +1,14 @@
-"""Writes the pages of this folder that follow from the program: `python docs/generate.py`, or `--check` to compare only."""
+"""Writes what in the documentation follows from the program: `python docs/generate.py`, or `--check` to compare only.
+
+Whole pages come from `pages/`, the marked blocks of README.md and docs/*.md from `screens/`, which runs the program in a
+sandbox. `--pages` leaves the marked blocks alone.
+"""
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pages import audits, checklist, checklist_format, cli, exit_codes, kinds, schema
@@ -22,24 +26,36 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Write every page, or with `--check` show what is out of date; 1 when something is, 2 for unknown arguments."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python docs/generate.py [--check]\n")
+    """Write everything, or with `--check` show what is out of date; 1 when something is, 2 for unknown arguments."""
+    if not set(arguments) <= {"--check", "--pages"}:
+        sys.stderr.write("usage: python docs/generate.py [--check] [--pages]\n")
         return 2
-    stale = [_compare(name, page()) if arguments else _write(name, page()) for name, page in PAGES.items()]
-    return int(any(stale))
+    treat = _compare if "--check" in arguments else _write
+    return int(any([treat(path, text) for path, text in _wanted(screens="--pages" not in arguments)]))
 
 
-def _write(name: str, text: str) -> bool:
-    (DOCS / name).write_text(text, "utf-8")
+def _wanted(*, screens: bool) -> Iterator[tuple[Path, str]]:
+    """Every file with the text that it should have."""
+    for name, page in PAGES.items():
+        yield DOCS / name, page()
+    if screens:
+        from screens.blocks import filled
+
+        for path in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
+            if path.name not in PAGES:
+                yield path, filled(path.read_text("utf-8"))
+
+
+def _write(path: Path, text: str) -> bool:
+    path.write_text(text, "utf-8")
     return False
 
 
-def _compare(name: str, text: str) -> bool:
-    path = DOCS / name
+def _compare(path: Path, text: str) -> bool:
+    name = path.relative_to(DOCS.parent)
     before = path.read_text("utf-8") if path.exists() else ""
     lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
-    sys.stdout.writelines(difflib.unified_diff(*lines, f"docs/{name} (on disk)", f"docs/{name} (generated)"))
+    sys.stdout.writelines(difflib.unified_diff(*lines, f"{name} (on disk)", f"{name} (generated)"))
     return text != before
 
 

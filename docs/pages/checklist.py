@@ -31,7 +31,7 @@ def page() -> str:
 
 def _section(section: Section, loaded: Loaded) -> Iterator[str]:
     yield f"### {section.title} (`{section.id}`)\n"
-    yield f"On paper: {section.source}\n"
+    yield f"On paper: {section.source}\n" if section.source else "Not on paper.\n"
     yield from _gates(section.gates, "section")
     rows = [row for item in section.items for row in _item_rows(item, loaded, depth=0)]
     if rows:

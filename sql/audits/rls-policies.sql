@@ -103,7 +103,7 @@ WITH RECURSIVE client AS (
             WHEN logical.rest <> simplified.rest THEN logical.rest
             ELSE regexp_replace(logical.rest, '\(([^()]*)\)', '⟨\1⟩', 'g') END AS rest
         ) AS after
-    WHERE simplified.rest ~ '\(' AND step < 200
+    WHERE simplified.rest ~ '\(' AND step < 80
 ), verdict AS (
     SELECT DISTINCT ON (oid, clause) oid, clause, expression, itself,
         rest = 'true' AS open,

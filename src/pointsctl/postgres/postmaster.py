@@ -11,6 +11,7 @@ import psutil
 
 # The pid file is written a moment after the process was made, and whole seconds are all that it holds.
 START_TIME_TOLERANCE_S = 5.0
+_GLANCE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ def stop(process: psutil.Process, signal_number: signal.Signals, timeout: float)
         process.send_signal(signal_number)
     except psutil.NoSuchProcess:
         return True
-    _, alive = psutil.wait_procs([process], timeout=timeout)
-    return not alive or process.status() == psutil.STATUS_ZOMBIE
+    return _has_ended(process, timeout)
 
 
 def kill(process: psutil.Process, timeout: float) -> None:
@@ -90,3 +90,19 @@ def kill(process: psutil.Process, timeout: float) -> None:
 def _argument(arguments: list[str], flag: str) -> str | None:
     positions = [index for index, argument in enumerate(arguments[:-1]) if argument == flag]
     return arguments[positions[0] + 1] if positions else None
+
+
+def _has_ended(process: psutil.Process, timeout: float) -> bool:
+    """Wait up to `timeout` seconds; a zombie has ended, whose parent just has not looked yet."""
+    for _ in range(max(1, round(timeout / _GLANCE_S))):
+        _, alive = psutil.wait_procs([process], timeout=_GLANCE_S)
+        if not alive or _is_zombie(process):
+            return True
+    return False
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

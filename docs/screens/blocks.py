@@ -1,0 +1,91 @@
+"""Fills the marked blocks of a page: `<!-- screen: NAME -->`, `<!-- file: NAME -->`, `<!-- table: faults -->`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+
+from pages.markdown import table
+from pointsctl.sandbox.faults import faults
+from screens.normal import normal
+from screens.stage import FILES, stage
+from screens.story import STORY, Screen
+
+_BLOCK = re.compile(r"(?ms)^<!-- (screen|file|table): (\S+) -->\n(.*?)^<!-- /\1 -->$")
+_LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
+
+
+class BlockError(Exception):
+    """A page asks for something that does not exist, or a pattern of the story matches no line."""
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """What a page asks for: sort and name of each block."""
+    return [(found[1], found[2]) for found in _BLOCK.finditer(text)]
+
+
+def filled(text: str) -> str:
+    """The page with all blocks filled. Raises BlockError and StoryError."""
+    return _BLOCK.sub(lambda found: f"<!-- {found[1]}: {found[2]} -->\n{_content(*found.groups()[:2])}<!-- /{found[1]} -->", text)
+
+
+def excerpt(output: str, parts: Iterable[tuple[str, str]]) -> str:
+    """The lines from one pattern to the next for each part, in order, with `...` for what is left out. Raises BlockError."""
+    lines, at, kept = output.splitlines(), 0, list[str]()
+    for first, last in parts or ((r"", r"\Z"),):
+        begin = _find(lines, first, at)
+        # `\Z` is the end of the output; any other pattern is looked for below the first line.
+        end = len(lines) - 1 if last == r"\Z" else _find(lines, last, begin + 1)
+        kept += (["..."] if begin > at else []) + lines[begin : end + 1]
+        at = end + 1
+    return "\n".join([*_stripped(kept), *(["..."] if at < len(lines) else [])])
+
+
+def _stripped(lines: list[str]) -> list[str]:
+    return lines[:-1] if lines and not lines[-1] else lines
+
+
+def _find(lines: list[str], pattern: str, start: int) -> int:
+    for number in range(start, len(lines)):
+        if re.search(pattern, lines[number]):
+            return number
+    raise BlockError(f"no line after line {start} matches {pattern!r} in:\n" + "\n".join(lines))
+
+
+def _content(sort: str, name: str) -> str:
+    sources: Mapping[str, Callable[[str], str]] = {"screen": _screen, "file": _file, "table": _table}
+    return sources[sort](name)
+
+
+def _screen(name: str) -> str:
+    found = all_screens().get(name)
+    if found is None:
+        raise BlockError(f"no screen {name!r} in docs/screens/story.py; known: {', '.join(STORY)}")
+    return found
+
+
+def _file(name: str) -> str:
+    path = FILES / name
+    return f"```{_LANGUAGES[path.suffix]}\n{path.read_text('utf-8')}```\n"
+
+
+def _table(name: str) -> str:
+    if name != "faults":
+        raise BlockError(f"no table {name!r}; known: faults")
+    return "".join(table(("fault", "what it does"), ((f"`{one.name}`", one.title) for one in faults().values())))
+
+
+@cache
+def all_screens() -> Mapping[str, str]:
+    """Every screen of the story as a fenced block. Runs the whole story once."""
+    with stage() as on_stage:
+        return {
+            name: _fenced(screen, [normal(on_stage.output(run)) for run in screen.runs])
+            for name, screen in STORY.items()
+        }
+
+
+def _fenced(screen: Screen, outputs: list[str]) -> str:
+    shown = [f"$ {run.line}\n{excerpt(output, screen.parts)}" for run, output in zip(screen.runs, outputs, strict=True)]
+    return "```console\n" + "\n".join(shown) + "\n```\n"

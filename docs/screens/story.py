@@ -1,0 +1,95 @@
+"""The commands that the documentation shows, in the order in which they are run, and which lines of them each screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command line as people type it (`pointsctl ...` or `curl ...`), and the exit code that the story expects.
+
+    `exit_code` is None where it depends on the machine. `variables` are set for this command only and are not shown.
+    """
+
+    line: str
+    exit_code: int | None = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Runs one after the other, and the parts of their output between two patterns, both lines included; none means all."""
+
+    runs: tuple[Run, ...]
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+def _one(line: str, exit_code: int | None = 0, *parts: tuple[str, str]) -> Screen:
+    return Screen((Run(line, exit_code),), parts)
+
+
+def _own(line: str, exit_code: int, *parts: tuple[str, str]) -> Screen:
+    return Screen((Run(line, exit_code, {"PRODUCTION_DATABASE_URL": "$OWN_DATABASE_URL"}),), parts)
+
+
+def _post(function: str, key: str, body: str) -> Run:
+    head = f"curl -s $URL/functions/v1/{function} -X POST"
+    if not key:
+        return Run(head)
+    return Run(
+        f"{head} \\\n    -H \"Authorization: Bearer ${key}\" -H 'Content-Type: application/json' \\\n    -d '{body}'"
+    )
+
+
+def _event(nonce: str) -> Run:
+    return _post("submit-points-event", "USER_TOKEN", f'{{"event_type": "friend_invited", "nonce": "{nonce}"}}')
+
+
+_COUPON = '{"template_id": "00000000-0000-4000-8000-000000000001", "nonce": "third-try"}'
+_COUNTS_TO_END = (r"^\d+ pass, ", r"\Z")
+
+# The order matters. A name that begins with `-` is run and shown nowhere.
+STORY: Mapping[str, Screen] = {
+    "init": _one("pointsctl init"),
+    "mistakes": _one("pointsctl check list --checklist mistakes.yaml", 2),
+    "sandbox-up": _one("pointsctl sandbox up"),
+    "first-preflight": _own(
+        "pointsctl preflight --env production",
+        4,
+        (r"^environment$", r"environment.all-variables"),
+        (r"^staging$", r"staging.functions-deployed"),
+        (r"^target$", r"target.worker"),
+        _COUNTS_TO_END,
+    ),
+    "first-failure": _own("pointsctl check run environment.coupon-secret --env production", 1),
+    "no-staging": _own("pointsctl check run staging.migration-applied --env production", 4),
+    "own-tables": _own("pointsctl preflight --checklist own-tables.yaml", 1),
+    "health": _one("curl -s $URL/healthz"),
+    "submit": Screen((_post("submit-points-event", "", ""), *map(_event, ("first-try", "first-try", "second-try")))),
+    "validate": Screen((_post("validate-points-event", "SERVICE_KEY", "{}"),)),
+    "redeem": Screen((_post("redeem-coupon", "USER_TOKEN", _COUPON),)),
+    "traffic": _one("pointsctl sandbox traffic --users 400 --events 8000 --seed 7"),
+    "-staging": _one("pointsctl sandbox traffic --users 50 --events 1000 --seed 8 --database sandbox-staging"),
+    "sandbox-status": _one("pointsctl sandbox status"),
+    "doctor": _one("pointsctl doctor --env sandbox", None, (r"environment.sandbox.variables", r"sandbox.protected")),
+    "check-show": _one("pointsctl check show security.rls-enabled"),
+    "ready": _one("pointsctl check run 'security.*' --env sandbox", 0, (r"^security-audit", r"^$"), _COUNTS_TO_END),
+    "waiting": _one("pointsctl preflight --env sandbox", 3, (r"^waiting for", r"^$"), _COUNTS_TO_END),
+    "audit-run": _one("pointsctl audit run cache-balance coupon-duplicates --env sandbox"),
+    "-since": _one("pointsctl audit run cache-balance --env sandbox --since 2026-01-31T08:00:00Z"),
+    "break": _one("pointsctl sandbox break cache-drift"),
+    "failure": _one("pointsctl check run target.balances --env sandbox", 1),
+    "github": _one("pointsctl check run target.balances --env sandbox --format github", 1),
+    "demo": _one(
+        "pointsctl demo",
+        0,
+        (r"^\[5/9\]", r"^\$ pointsctl preflight"),
+        (r"^security-audit$", r"security.client-write-fails"),
+        (r"^\d+ pass, ", r"^\(exit 3"),
+        (r"^\[6/9\]", r"^\$ pointsctl preflight"),
+        (r"^  . fail +target.balances$", r"again "),
+        (r"^\d+ pass, ", r"^\(exit 1"),
+    ),
+}
