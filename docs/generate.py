@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python docs/generate.py [--check] [--pages]\n")
         return 2
     treat = _compare if "--check" in arguments else _write
-    return int(any([treat(path, text) for path, text in _wanted(screens="--pages" not in arguments)]))
+    stale = [treat(path, text) for path, text in _wanted(screens="--pages" not in arguments)]
+    return int(any(stale))
 
 
 def _wanted(*, screens: bool) -> Iterator[tuple[Path, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from pages.markdown import table
+
 from pointsctl.sandbox.faults import faults
 from screens.normal import normal
 from screens.stage import FILES, stage
@@ -27,7 +28,12 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 def filled(text: str) -> str:
     """The page with all blocks filled. Raises BlockError and StoryError."""
-    return _BLOCK.sub(lambda found: f"<!-- {found[1]}: {found[2]} -->\n{_content(*found.groups()[:2])}<!-- /{found[1]} -->", text)
+    return _BLOCK.sub(_filled_block, text)
+
+
+def _filled_block(found: re.Match[str]) -> str:
+    sort, name = found[1], found[2]
+    return f"<!-- {sort}: {name} -->\n{_content(sort, name)}<!-- /{sort} -->"
 
 
 def excerpt(output: str, parts: Iterable[tuple[str, str]]) -> str:
@@ -37,13 +43,10 @@ def excerpt(output: str, parts: Iterable[tuple[str, str]]) -> str:
         begin = _find(lines, first, at)
         # `\Z` is the end of the output; any other pattern is looked for below the first line.
         end = len(lines) - 1 if last == r"\Z" else _find(lines, last, begin + 1)
-        kept += (["..."] if begin > at else []) + lines[begin : end + 1]
+        kept += ["..."] if begin > at else []
+        kept += "\n".join(lines[begin : end + 1]).rstrip().splitlines()
         at = end + 1
-    return "\n".join([*_stripped(kept), *(["..."] if at < len(lines) else [])])
-
-
-def _stripped(lines: list[str]) -> list[str]:
-    return lines[:-1] if lines and not lines[-1] else lines
+    return "\n".join([*kept, *(["..."] if at < len(lines) else [])])
 
 
 def _find(lines: list[str], pattern: str, start: int) -> int:

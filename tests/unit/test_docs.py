@@ -1,0 +1,300 @@
+"""The documentation names everything that exists, its links and commands work, and its examples load."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from screens.blocks import BlockError, blocks, excerpt
+from screens.normal import normal
+from screens.requests import answer
+from screens.stage import FILES
+from screens.story import STORY
+
+from pointsctl import errors, kinds
+from pointsctl.cli.root import app
+from pointsctl.errors import ChecklistError
+from pointsctl.model.markdown import Markdown
+from pointsctl.postgres import sqlfiles
+from pointsctl.sandbox.faults import faults
+from pointsctl.workflow.load_checklist import Loaded, load_checklist
+from tests.support.web_server import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in (*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")
+}
+TEXT = "\n".join(PAGES.values())
+COMMAND: Any = typer.main.get_command(app)
+_FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
+_SHELL = ("console", "sh", "yaml")
+
+
+def fences(language: str) -> list[tuple[str, str]]:
+    return [(page, found[2]) for page, text in PAGES.items() for found in _FENCE.finditer(text) if found[1] == language]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Everything that exists is named
+
+
+def command_paths(command: Any, path: str) -> Iterator[str]:
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from command_paths(child, f"{path} {name}")
+
+
+def json_schemas() -> set[str]:
+    sources = (path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    found = {name for source in sources for name in re.findall(r"pointsctl/[a-z-]+/v\d+", source)}
+    return found - {"pointsctl/sandbox-state/v1"}  # a file of the sandbox's own, printed by nothing
+
+
+@pytest.mark.parametrize("path", list(command_paths(COMMAND, "pointsctl")))
+def test_every_command_has_its_help_in_the_documentation(path: str) -> None:
+    assert re.search(rf"(?m)^#+ {path}$", PAGES["docs/cli.md"])
+
+
+@pytest.mark.parametrize("kind", kinds.names("checks"))
+def test_every_kind_has_its_place(kind: str) -> None:
+    assert re.search(rf"(?m)^## {kind}$", PAGES["docs/kinds.md"])
+    assert f"kind: {kind}" in PAGES["docs/quick-start.md"] + PAGES["docs/kinds.md"]
+
+
+@pytest.mark.parametrize("name", [*sqlfiles.names("audits"), *sqlfiles.names("probes")])
+def test_every_audit_and_probe_has_its_place(name: str) -> None:
+    assert re.search(rf"(?m)^## {name}$", PAGES["docs/audits.md"])
+
+
+@pytest.mark.parametrize("name", kinds.names("reports"))
+def test_every_report_format_is_shown_in_use_or_named(name: str) -> None:
+    assert f"--format {name}" in PAGES["docs/ci.md"]
+
+
+@pytest.mark.parametrize("name", sorted(json_schemas()))
+def test_every_json_document_is_listed(name: str) -> None:
+    assert f"`{name}`" in PAGES["docs/json.md"]
+
+
+def test_every_fault_is_listed_with_what_it_does() -> None:
+    assert faults()
+    for fault in faults().values():
+        assert f"| `{fault.name}` | {fault.title} |" in PAGES["docs/sandbox.md"]
+
+
+@pytest.mark.parametrize("code", list(errors.ExitCode))
+def test_every_exit_code_is_explained(code: errors.ExitCode) -> None:
+    assert re.search(rf"(?m)^\| {code.value} \| .+ \|$", PAGES["docs/exit-codes.md"])
+
+
+def test_every_error_code_is_explained() -> None:
+    codes = {
+        one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.PointsctlError)
+    }
+    listed = set(re.findall(r"(?m)^\| `([a-z-]+)` \| \d+ \|", PAGES["docs/exit-codes.md"]))
+    assert listed == codes - {errors.PointsctlError.code} | (listed & {errors.PointsctlError.code})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Links
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_every_link_leads_somewhere(page: str) -> None:
+    for link in Markdown(PAGES[page]).links:
+        target, _, anchor = link.target.partition("#")
+        if "://" in target:
+            continue
+        path = os.path.normpath((ROOT / page).parent / target) if target else str(ROOT / page)
+        assert Path(path).is_file(), f"{page}:{link.line}: {link.target}"
+        assert not anchor or anchor in Markdown(Path(path).read_text("utf-8")).anchors, (
+            f"{page}:{link.line}: {link.target}"
+        )
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {os.path.normpath(link.target.partition("#")[0]) for link in Markdown(PAGES["README.md"]).links}
+    assert {page for page in PAGES if page.startswith("docs/")} <= linked
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Commands
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Every line with a call of pointsctl: in shells, in pipelines, and between backticks in the text."""
+    found = []
+    for page, text in PAGES.items():
+        for fence in _FENCE.finditer(text):
+            if fence[1] in _SHELL:
+                found += [
+                    (page, line) for line in re.findall(r"(?m)^(?:\$ |\s*- (?:run: )?)?(pointsctl [^\n]*)$", fence[2])
+                ]
+        found += [(page, line) for line in re.findall(r"`(pointsctl [^`\n]*)`", _FENCE.sub("", text))]
+    return found
+
+
+def parse(line: str) -> None:
+    """Raise what the program would raise for a call that it cannot parse; the command itself is not run."""
+    words = shlex.split(re.split(r" (?:\||>|\|\||&&|2>) ", line)[0], comments=True)[1:]
+    command, context = COMMAND, None
+    name = "pointsctl"
+    while getattr(command, "commands", None):
+        if words[:1] in (["--help"], ["--version"]):
+            return
+        context = command.make_context(name, words, parent=context)
+        remaining = [*context._protected_args, *context.args]
+        name, command, words = command.resolve_command(context, remaining)
+    command.make_context(name, words, parent=context)
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(shown_commands())))
+def test_every_shown_command_can_be_parsed(page: str, line: str) -> None:
+    parse(line)
+
+
+@pytest.mark.parametrize("line", ["pointsctl preflght", "pointsctl preflight --envv x", "pointsctl check show"])
+def test_a_command_that_does_not_exist_would_be_noticed(line: str) -> None:
+    with pytest.raises(Exception, match=r"(?i)no such|missing"):
+        parse(line)
+
+
+def test_enough_commands_are_looked_at() -> None:
+    assert len({line for _, line in shown_commands()}) > 30
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Examples
+
+_AROUND: dict[str, Any] = {
+    "version": 1,
+    "title": "A checklist around an example",
+    "environments": {"staging": {"database_url": "${STAGING_DATABASE_URL}"}},
+}
+
+
+def item_examples() -> list[tuple[str, str]]:
+    return [(page, text) for page, text in fences("yaml") if text.startswith(("- id:", "version:"))]
+
+
+def as_checklist(example: str) -> dict[str, Any]:
+    """An example as a whole file; the items that it only refers to are added."""
+    data = yaml.safe_load(example)
+    if isinstance(data, dict):
+        return data
+    wanted = {name for one in data for name in (*one.get("needs", ()), *_gated(one))}
+    stubs = [
+        {"id": name.replace("*", "example"), "title": "An item elsewhere", "kind": "attestation"}
+        for name in sorted(wanted - {one["id"] for one in data})
+        if "*" not in name or not any(one["id"].startswith(name.rstrip("*")) for one in data)
+    ]
+    section = {"id": "examples", "title": "Examples", "items": [*data, *stubs]}
+    return {**_AROUND, "phases": [{"id": "pre-deployment", "title": "Before", "sections": [section]}]}
+
+
+def _gated(item: dict[str, Any]) -> list[str]:
+    return list(item.get("with", {}).get("items", ())) if item["kind"] == "gate" else []
+
+
+def loaded(folder: Path, example: str) -> Loaded:
+    path = folder / "checklist.yaml"
+    path.write_text(yaml.safe_dump(as_checklist(example), sort_keys=False), "utf-8")
+    return load_checklist(path, {})
+
+
+@pytest.mark.parametrize(("page", "example"), item_examples())
+def test_every_example_of_items_loads(tmp_path: Path, page: str, example: str) -> None:
+    assert list(loaded(tmp_path, example).checklist.walk())
+
+
+def test_the_examples_cover_every_kind(tmp_path: Path) -> None:
+    shown = {
+        item.kind
+        for page, text in item_examples()
+        if page == "docs/quick-start.md"
+        for item in loaded(tmp_path, text).checklist.walk()
+    }
+    assert shown == set(kinds.names("checks"))
+
+
+def test_every_yaml_in_the_documentation_is_yaml() -> None:
+    assert all(yaml.safe_load(text) for _, text in fences("yaml"))
+
+
+def test_the_checklist_with_mistakes_has_them() -> None:
+    with pytest.raises(ChecklistError) as caught:
+        load_checklist(FILES / "mistakes.yaml", {})
+    shown = PAGES["docs/quick-start.md"]
+    assert len(caught.value.problems) == 5
+    assert all(problem.removeprefix(f"{FILES}/") in shown for problem in caught.value.problems)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Screens
+
+
+def test_every_screen_is_shown_and_every_marked_block_exists() -> None:
+    asked = {name for text in PAGES.values() for sort, name in blocks(text) if sort == "screen"}
+    assert asked == {name for name in STORY if not name.startswith("-")}
+
+
+def test_no_marker_is_left_alone_or_empty() -> None:
+    for page, text in PAGES.items():
+        assert len(re.findall(r"(?m)^<!-- (?:screen|file|table):", text)) == len(blocks(text)), page
+        assert not re.search(r"(?m)^<!-- (?:screen|file|table): .* -->\n<!-- /", text), page
+
+
+def test_an_excerpt_marks_what_it_leaves_out() -> None:
+    text = "one\ntwo\nthree\nfour\nfive\nsix"
+    assert excerpt(text, ()) == text
+    assert excerpt(text, [("^two", "^three")]) == "...\ntwo\nthree\n..."
+    assert excerpt(text, [("^one", "^two"), ("^five", r"\Z")]) == "one\ntwo\n...\nfive\nsix"
+
+
+@pytest.mark.parametrize("part", [("seven", "eight"), ("five", "one")])
+def test_an_excerpt_of_lines_that_are_gone_is_an_error(part: tuple[str, str]) -> None:
+    with pytest.raises(BlockError, match="matches"):
+        excerpt("one\nfive\nsix", [part])
+
+
+def item_line(summary: str, time: str) -> str:
+    """A line of the report as the program cuts it at 80 columns."""
+    head = "  ✓ pass    target.balances  "
+    room = 80 - len(head) - len(time) - 2
+    cut = summary if len(summary) <= room else f"{summary[: room - 1]}…"
+    return f"{head}{cut:<{room}}  {time}"
+
+
+@pytest.mark.parametrize("length", [10, *range(38, 50), 60])
+def test_the_time_that_an_item_took_changes_nothing(length: int) -> None:
+    summary = ("all that was looked at is as it should be; " * 3)[:length]
+    seen = {normal(item_line(summary, time)) for time in ("0 ms", "12 ms", "999 ms", "1.2 s", "12.3 s")}
+    assert len(seen) == 1
+    assert " ms" not in seen.pop()
+
+
+def test_made_up_ids_become_the_same_ones_in_every_run_and_stay_different() -> None:
+    one = "a 71df4c74-c61c-480f-92a4-d0fc5d7d97c4 b 11df4c74-c61c-480f-92a4-d0fc5d7d97c4 a 71df4c74-c61c-480f-92a4-d0fc5d7d97c4"
+    other = one.replace("71d", "ab3").replace("11d", "0ff")
+    assert normal(one) == normal(other)
+    first, second, again = re.findall(r"[0-9a-f-]{36}", normal(one))
+    assert first == again != second
+    kept = "00000000-0000-4000-8000-000000000001"
+    assert normal(kept) == kept
+
+
+def test_a_shown_curl_line_is_sent_as_curl_would() -> None:
+    line = 'curl -s $URL/echo -X POST \\\n    -H "Authorization: Bearer $KEY" -d \'{"a": 1}\''
+    with serve() as server:
+        server.answer("/echo", body=b"heard")
+        assert answer(line, {"URL": server.url, "KEY": "k"}) == "heard"
+    ((request, headers, body),) = server.seen
+    assert (request, headers["Authorization"], body) == ("POST /echo", "Bearer k", b'{"a": 1}')
