@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pages import audits, checklist, checklist_format, cli, exit_codes, kinds, schema
+from screens.story import StoryError
+
+from pointsctl.errors import PointsctlError
 
 DOCS = Path(__file__).resolve().parent
 PAGES: dict[str, Callable[[], str]] = {
@@ -26,12 +29,16 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Write everything, or with `--check` show what is out of date; 1 when something is, 2 for unknown arguments."""
+    """Write everything, or with `--check` show what is out of date; 1 when something is; 2 for unknown arguments, 4 without an answer."""
     if not set(arguments) <= {"--check", "--pages"}:
         sys.stderr.write("usage: python docs/generate.py [--check] [--pages]\n")
         return 2
     treat = _compare if "--check" in arguments else _write
-    stale = [treat(path, text) for path, text in _wanted(screens="--pages" not in arguments)]
+    try:
+        stale = [treat(path, text) for path, text in _wanted(screens="--pages" not in arguments)]
+    except (StoryError, PointsctlError) as error:
+        sys.stderr.write(f"docs/generate.py: {error}\n")
+        return 4
     return int(any(stale))
 
 

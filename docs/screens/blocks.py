@@ -11,14 +11,10 @@ from pages.markdown import table
 from pointsctl.sandbox.faults import faults
 from screens.normal import normal
 from screens.stage import FILES, stage
-from screens.story import STORY, Screen
+from screens.story import STORY, Screen, StoryError
 
 _BLOCK = re.compile(r"(?ms)^<!-- (screen|file|table): (\S+) -->\n(.*?)^<!-- /\1 -->$")
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
-
-
-class BlockError(Exception):
-    """A page asks for something that does not exist, or a pattern of the story matches no line."""
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -27,7 +23,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def filled(text: str) -> str:
-    """The page with all blocks filled. Raises BlockError and StoryError."""
+    """The page with all blocks filled. Raises StoryError."""
     return _BLOCK.sub(_filled_block, text)
 
 
@@ -37,7 +33,7 @@ def _filled_block(found: re.Match[str]) -> str:
 
 
 def excerpt(output: str, parts: Iterable[tuple[str, str]]) -> str:
-    """The lines from one pattern to the next for each part, in order, with `...` for what is left out. Raises BlockError."""
+    """The lines from one pattern to the next for each part, in order, with `...` for what is left out. Raises StoryError."""
     lines, at, kept = output.splitlines(), 0, list[str]()
     for first, last in parts or ((r"", r"\Z"),):
         begin = _find(lines, first, at)
@@ -53,7 +49,7 @@ def _find(lines: list[str], pattern: str, start: int) -> int:
     for number in range(start, len(lines)):
         if re.search(pattern, lines[number]):
             return number
-    raise BlockError(f"no line after line {start} matches {pattern!r} in:\n" + "\n".join(lines))
+    raise StoryError(f"no line after line {start} matches {pattern!r} in:\n" + "\n".join(lines))
 
 
 def _content(sort: str, name: str) -> str:
@@ -62,20 +58,21 @@ def _content(sort: str, name: str) -> str:
 
 
 def _screen(name: str) -> str:
-    found = all_screens().get(name)
-    if found is None:
-        raise BlockError(f"no screen {name!r} in docs/screens/story.py; known: {', '.join(STORY)}")
-    return found
+    if name not in STORY:
+        raise StoryError(f"no screen {name!r} in docs/screens/story.py; known: {', '.join(STORY)}")
+    return all_screens()[name]
 
 
 def _file(name: str) -> str:
     path = FILES / name
+    if not path.is_file():
+        raise StoryError(f"no file {name!r} in docs/screens/files")
     return f"```{_LANGUAGES[path.suffix]}\n{path.read_text('utf-8')}```\n"
 
 
 def _table(name: str) -> str:
     if name != "faults":
-        raise BlockError(f"no table {name!r}; known: faults")
+        raise StoryError(f"no table {name!r}; known: faults")
     return "".join(table(("fault", "what it does"), ((f"`{one.name}`", one.title) for one in faults().values())))
 
 

@@ -18,16 +18,12 @@ from pointsctl.postgres import administration
 from pointsctl.sandbox.databases import OWNER, sandbox_cluster
 from pointsctl.sandbox.layout import Layout
 from screens.requests import answer
-from screens.story import Run
+from screens.story import Run, StoryError
 
 FILES = Path(__file__).parent / "files"
 # The length of the path decides where lines break, so it must not depend on TMPDIR.
 _SHORT = "/tmp"  # noqa: S108 (mkdtemp makes a private folder in it)
 _PATIENCE_S = 300
-
-
-class StoryError(Exception):
-    """A command ended otherwise than the story says."""
 
 
 class Stage:
@@ -98,7 +94,9 @@ class Stage:
 
     def clear(self) -> None:
         """Stop the sandbox and delete everything."""
-        self._done([sys.executable, "-m", "pointsctl", "sandbox", "down", "--purge"])
+        done = self._done([sys.executable, "-m", "pointsctl", "sandbox", "down", "--purge"])
+        if done.returncode:
+            raise StoryError(f"the sandbox in {self._sandbox} could not be stopped:\n{done.stderr}")
         shutil.rmtree(self._folder)
 
 

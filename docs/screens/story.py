@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+class StoryError(Exception):
+    """A command ended otherwise than the story says, a pattern matches no line, or a page asks for what does not exist."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A command line as people type it (`pointsctl ...` or `curl ...`), and the exit code that the story expects.

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from screens.blocks import BlockError, blocks, excerpt
+from screens.blocks import blocks, excerpt, filled
 from screens.normal import normal
 from screens.requests import answer
-from screens.stage import FILES
-from screens.story import STORY
+from screens.stage import FILES, Stage
+from screens.story import STORY, Run, StoryError
 
 from pointsctl import errors, kinds
 from pointsctl.cli.root import app
@@ -261,22 +261,41 @@ def test_an_excerpt_marks_what_it_leaves_out() -> None:
 
 @pytest.mark.parametrize("part", [("seven", "eight"), ("five", "one")])
 def test_an_excerpt_of_lines_that_are_gone_is_an_error(part: tuple[str, str]) -> None:
-    with pytest.raises(BlockError, match="matches"):
+    with pytest.raises(StoryError, match="matches"):
         excerpt("one\nfive\nsix", [part])
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if blocks(text)])
+def test_the_shown_files_and_tables_are_up_to_date(page: str) -> None:
+    shown = re.findall(r"(?ms)^<!-- (?:file|table): .*?^<!-- /(?:file|table) -->$", PAGES[page])
+    assert [filled(block) for block in shown] == shown
+
+
+@pytest.mark.parametrize("sort", ["screen", "file", "table"])
+def test_a_block_that_does_not_exist_is_an_error(sort: str) -> None:
+    with pytest.raises(StoryError, match="'nothing'"):
+        filled(f"<!-- {sort}: nothing -->\n<!-- /{sort} -->")
+
+
+def test_a_command_that_ends_otherwise_than_told_is_an_error(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    assert stage.output(Run("pointsctl --version", 0)).startswith("pointsctl ")
+    with pytest.raises(StoryError, match="ended with 0, not 1"):
+        stage.output(Run("pointsctl --version", 1))
 
 
 def item_line(summary: str, time: str) -> str:
     """A line of the report as the program cuts it at 80 columns."""
     head = "  ✓ pass    target.balances  "
-    room = 80 - len(head) - len(time) - 2
+    room = 80 - len(head) - (len(time) + 2 if time else 0)
     cut = summary if len(summary) <= room else f"{summary[: room - 1]}…"
-    return f"{head}{cut:<{room}}  {time}"
+    return f"{head}{cut:<{room}}  {time}".rstrip()
 
 
 @pytest.mark.parametrize("length", [10, *range(38, 50), 60])
 def test_the_time_that_an_item_took_changes_nothing(length: int) -> None:
     summary = ("all that was looked at is as it should be; " * 3)[:length]
-    seen = {normal(item_line(summary, time)) for time in ("0 ms", "12 ms", "999 ms", "1.2 s", "12.3 s")}
+    seen = {normal(item_line(summary, time)) for time in ("", "0 ms", "12 ms", "999 ms", "1.2 s", "12.3 s")}
     assert len(seen) == 1
     assert " ms" not in seen.pop()
 

@@ -54,13 +54,11 @@ def run_audits(
 
     Exit codes: 0 no findings; 1 findings; 2 usage or checklist; 4 could not look; 130 interrupted.
     """
-    import os
-    import sys
     from contextlib import closing
     from datetime import UTC
 
+    from pointsctl.cli.execute import progress
     from pointsctl.cli.output import report_for, write_report
-    from pointsctl.cli.progress import progress_for
     from pointsctl.cli.session import session
     from pointsctl.workflow.run_audits import run_audits as run_selected
 
@@ -68,9 +66,9 @@ def run_audits(
     moment = since.replace(tzinfo=since.tzinfo or UTC) if since else None
     with (
         session(checklist, environment, jobs) as opened,
-        closing(progress_for(sys.stderr, ci=bool(os.environ.get("CI")))) as progress,
+        closing(progress(output)) as observer,
     ):
-        given = (opened.loaded, names or [], opened.environment, opened.surroundings, progress)
+        given = (opened.loaded, names or [], opened.environment, opened.surroundings, observer)
         run = run_selected(*given, sample=sample, since=moment)
     write_report(run, report, output, verbose=verbose, sample=sample)
     return int(run.exit_code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 from pointsctl.model.checklist import Item
 from pointsctl.model.conclusion import elapsed
 from pointsctl.model.escape import plain
-from pointsctl.model.finding import Finding
+from pointsctl.model.finding import Finding, Outcome
 from pointsctl.model.run import Run
 from pointsctl.workflow.observer import Observer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SUMMARY = 300
 _LONGEST_NAME = 60
+_BAD = (Outcome.FAIL, Outcome.ERROR)
 
 
 class RunProgress(Observer, Protocol):
@@ -60,9 +61,12 @@ class _Forgiving(io.TextIOBase):
         return self._to.encoding or "utf-8"
 
 
-def progress_for(stream: TextIO, *, ci: bool) -> RunProgress:
-    """Moving lines where `stream` is a terminal and nobody says that this is CI, else plain lines."""
-    return LiveProgress(stream) if stream.isatty() and not ci else PlainProgress(stream)
+def progress_for(stream: TextIO, *, ci: bool, report_follows: bool = False) -> RunProgress:
+    """Moving lines where `stream` is a terminal and nobody says that this is CI, else plain lines.
+
+    `report_follows` says that the report will be written to the same terminal.
+    """
+    return LiveProgress(stream, brief=report_follows) if stream.isatty() and not ci else PlainProgress(stream)
 
 
 class PlainProgress:
@@ -101,9 +105,13 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """What runs now and for how long, at the bottom of the terminal; results scroll above it."""
+    """What runs now and for how long, at the bottom of the terminal; results scroll above it.
 
-    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+    When `brief`, only what is bad scrolls: the report that follows shows everything, and nobody reads a list twice.
+    """
+
+    def __init__(self, stream: TextIO, *, width: int | None = None, brief: bool = False) -> None:
+        self._brief = brief
         self._stream = cast("TextIO", _Forgiving(stream))
         self._width = width
         self._lock = threading.Lock()
@@ -140,7 +148,8 @@ class LiveProgress:
                 progress.remove_task(task)
             self._done += 1
             progress.update(self._whole, completed=self._done, counted=f"{self._done}/{self._total}")
-            progress.print(_result(finding), no_wrap=True, overflow="ellipsis", crop=True)
+            if not self._brief or finding.outcome in _BAD:
+                progress.print(_result(finding), no_wrap=True, overflow="ellipsis", crop=True)
 
     def run_finished(self, run: Run) -> None:  # noqa: ARG002  (the report shows the run)
         """Stop, and leave only the results."""

@@ -40,6 +40,7 @@ _SHORTEST_SUMMARY = 16
 _WAITING_SHOWN = 5
 _FACTS_SHOWN = 8
 _ONE_LINE = 300
+_WORTH_TELLING_MS = 1000
 
 
 class Text(Report):
@@ -99,8 +100,8 @@ def _item(finding: Finding, width: int, column: int) -> Iterator[RenderableType]
     if width < _NARROW:
         yield from _narrow_item(finding, width)
         return
-    time = elapsed(finding.duration_ms)
-    room = width - head.cell_len - max(column, cell_len(name)) - len(time) - 4
+    time = elapsed(finding.duration_ms) if finding.duration_ms >= _WORTH_TELLING_MS else ""
+    room = width - head.cell_len - max(column, cell_len(name)) - (len(time) + 2 if time else 0) - 2
     if room < _SHORTEST_SUMMARY:
         yield from _name_line(finding, width)
         head, room = Styled("    "), width - len(time) - 8
@@ -108,7 +109,7 @@ def _item(finding: Finding, width: int, column: int) -> Iterator[RenderableType]
         head.append(name.ljust(len(name) + max(0, column - cell_len(name))))
     summary = _cut(finding.observation.summary, room)
     summary.pad_right(room - summary.cell_len)
-    yield Styled.assemble(head, "  ", summary, "  ", (time, "dim"))
+    yield Styled.assemble(head, "  ", summary, "  ", (time, "dim")) if time else Styled.assemble(head, "  ", summary)
 
 
 def _narrow_item(finding: Finding, width: int) -> Iterator[RenderableType]:
@@ -200,15 +201,17 @@ def _rows(group: Rows, width: int, options: Options) -> Iterator[RenderableType]
         yield _indented(Styled(plain(group.note), overflow="fold"), 6)
     if kept:
         pairs = [(plain(row.object_name), plain(row.detail)) for row in kept]
-        yield _narrow_rows(pairs) if width < _NARROW else _wide_rows(pairs)
+        yield _narrow_rows(pairs) if width < _NARROW else _wide_rows(pairs, width)
     yield from _labelled(
         *(("remedy", remedy) for remedy in group.remedies[: max(1, options.shown(len(group.remedies)))])
     )
 
 
-def _wide_rows(pairs: list[tuple[str, str]]) -> RenderableType:
+def _wide_rows(pairs: list[tuple[str, str]], width: int) -> RenderableType:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("object", overflow="fold", header_style="dim")
+    longest = max((cell_len(name) for name, _ in pairs), default=0)
+    # Names are copied into other commands: they keep their line as long as the details have room left.
+    table.add_column("object", overflow="fold", header_style="dim", width=min(max(longest, 6), width * 6 // 10))
     table.add_column("detail", overflow="fold", header_style="dim")
     for name, detail in pairs:
         table.add_row(Styled(name), Styled(detail))

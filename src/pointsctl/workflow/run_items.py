@@ -135,7 +135,8 @@ class _Runner:
         unmet = [need for need in item.needs if self.state.findings[need].outcome not in _SATISFIES_A_NEED]
         if unmet:
             names = ", ".join(f"{need} ({self.state.findings[need].outcome.value})" for need in unmet)
-            return Observation.pending(f"waits for {names}", hint=f"pointsctl check show {unmet[0]}")
+            evidence = {"waits_for": ", ".join(unmet)}
+            return Observation.pending(f"waits for {names}", hint=f"pointsctl check show {unmet[0]}", evidence=evidence)
         return None
 
     def _task(self, running: _Running) -> Look:
