@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with the code of the contract."""
-    if sys.argv[1:] == ["--version"]:  # asked for by scripts, often: nothing else needs to be imported for it
+    _stand_in_for_closed_streams()
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before anything was begun, or a second one after the first was already being told about
+        code = 128 + signal.SIGINT
+    # From here on the code is decided: a further signal ends the process, without a stack of calls in the operator's log.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:  # asked for by scripts, often: nothing else needs to be imported for it
         from pointsctl import __version__
 
         sys.stdout.write(f"pointsctl {__version__}\n")
-        return
+        return 0
     from pointsctl.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    return run(arguments)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """What the caller closed (`>&-`) is nowhere; otherwise the next socket would be taken for the standard output."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115  (open until the end)
 
 
 if __name__ == "__main__":

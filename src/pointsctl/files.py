@@ -86,19 +86,37 @@ def _unreadable(place: Path, error: OSError) -> StorageError:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put `text` under `path` with mode 0600; a reader sees the old or the new file. Raises StorageError."""
+    """Put `text` under `path` with mode 0600; a reader sees the old or the new file. Raises StorageError.
+
+    A link stays a link, and what is no regular file (`/dev/null`, a pipe with a reader) is written to, never replaced.
+    """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        if path.exists() and not path.is_file():
+            _write_into(path, text)
+        else:
+            _replace(Path(os.path.realpath(path)), text)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}", hint=f"check that {path.parent} may be written to"
         ) from error
+
+
+def _write_into(path: Path, text: str) -> None:
+    # Without O_NONBLOCK a pipe that nobody reads would be waited for.
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(text)
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pydantic
 
 from pointsctl.checks.interface import Check, World
@@ -13,6 +15,8 @@ class Attestation(Check):
 
     Statements of people live in the ledger. Until one is there for the item, its outcome is `pending`.
     """
+
+    needs_environment: ClassVar[bool] = False
 
     role: str = pydantic.Field("", max_length=60, description="who can say it, for instance `operations`")
 

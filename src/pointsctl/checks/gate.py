@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import ClassVar
 
 import pydantic
 
@@ -18,6 +19,8 @@ class Gate(Check):
     Without `items` it stands for its own sub-items. A skipped item does not hold a gate closed, but a gate whose items were
     all skipped has seen nothing and stays closed.
     """
+
+    needs_environment: ClassVar[bool] = False
 
     items: tuple[str, ...] | None = pydantic.Field(
         None, min_length=1, description="ids, or globs such as `staging.*`; left out, the sub-items"

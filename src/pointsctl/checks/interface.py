@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pydantic
 
@@ -46,6 +47,9 @@ class Check(pydantic.BaseModel, ABC):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    needs_environment: ClassVar[bool] = True
+    """Whether the kind looks at the environment at all; where it cannot be used, the item is an error at once."""
 
     @abstractmethod
     def look(self, world: World) -> Observation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pydantic
 from pydantic import StringConstraints
@@ -15,6 +15,8 @@ _Text = Annotated[str, StringConstraints(min_length=3, max_length=160)]
 
 class Planned(Check):
     """An item whose executing kind does not exist yet. It is `pending` always, so it never opens a gate."""
+
+    needs_environment: ClassVar[bool] = False
 
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = pydantic.Field(
         description="the kind that will execute the item"

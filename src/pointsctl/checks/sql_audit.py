@@ -54,7 +54,7 @@ class SqlAudit(Check):
             for file in self._files():
                 file.arguments(self.parameters.get(file.id, {}))
         except UsageError as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
+            raise ValueError(f"something else: {error.message}; {error.hint}") from None
         return self
 
     def look(self, world: World) -> Observation:

@@ -41,7 +41,7 @@ class SqlProbe(Check):
             for table in self.tables:
                 sqlfiles.load(ROWS, table)
         except UsageError as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
+            raise ValueError(f"something else: {error.message}; {error.hint}") from None
         for file in files:
             if self.tables and not set(self.tables) & set(sum(tables_of(file), ())):
                 raise ValueError(f"probe {file.id!r} tries none of {', '.join(self.tables)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,14 +78,17 @@ def demo(
 
 def _tell(folder: Path, environment: Mapping[str, str]) -> int:
     for number, step in enumerate(STORY, start=1):
-        _say(f"\n[{number}/{len(STORY)}] {step.why}\n$ pointsctl {' '.join(step.arguments)}\n")
+        why = textwrap.fill(f"[{number}/{len(STORY)}] {step.why}", 78)
+        _say(f"\n{why}\n$ pointsctl {' '.join(step.arguments)}\n")
         code = _run(step, folder, environment)
         if code != step.expected:
             _say(f"\nthe demo expected exit {step.expected} and got {code}; it stops here\n")
             return code if code in (4, 130) else 1
         if step.expected:
             _say(f"(exit {code}, as expected)\n")
-    _say("\nThat is the main job. Next, in your own project: pointsctl init, pointsctl doctor, pointsctl preflight.\n")
+    _say(
+        "\nThat is the main job. Next, in your own project:\n  pointsctl init; pointsctl doctor; pointsctl preflight --env NAME\n"
+    )
     return 0
 
 

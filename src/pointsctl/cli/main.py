@@ -6,8 +6,13 @@ import io
 import itertools
 import json
 import os
+import signal
 import sys
-from typing import Any
+import threading
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 
@@ -27,32 +32,43 @@ _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; the process's exit code. Nothing but KeyboardInterrupt's second press escapes."""
+    """Run the command line; the process's exit code. Nothing escapes but a second KeyboardInterrupt."""
     _never_fail_to_encode()
+    _other_signals_interrupt()
     try:
-        return _flushed(_invoke(arguments))
+        code = _flushed(_invoke(arguments))
     except PointsctlError as error:
-        _report(error, arguments)
-        return int(error.exit_code)
-    except ModuleNotFoundError as error:
-        extra = extra_of(error.name)
-        if extra is None:
-            raise
-        _report(ToolMissingError(f"the package {error.name!r} is not installed", hint=how_to_install(extra)), arguments)
-        return int(ExitCode.COULD_NOT_LOOK)
+        code = _report(error, arguments)
     except KeyboardInterrupt:
-        _report(InterruptedByOperatorError("interrupted", hint="nothing was changed; run the command again"), arguments)
-        return int(ExitCode.INTERRUPTED)
+        hint = "nothing was changed; run the command again"
+        code = _report(InterruptedByOperatorError("interrupted", hint=hint), arguments)
     except BrokenPipeError:
-        return _closed_pipe(int(ExitCode.COULD_NOT_LOOK))
-    except OSError as error:
+        code = _closed_pipe(int(ExitCode.COULD_NOT_LOOK))
+    except Exception as error:  # noqa: BLE001  (the last place that can turn it into one line and an exit code)
+        code = _report(_unforeseen(error), arguments)
+    _write(sys.stderr, "")
+    return code
+
+
+def _other_signals_interrupt() -> None:
+    """A hang-up or a request to terminate ends a command as Ctrl-C does; what the caller ignores (`nohup`) stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+            signal.signal(number, signal.default_int_handler)
+
+
+def _unforeseen(error: Exception) -> PointsctlError:
+    """What no command expected. The text of a stranger's exception may hold a secret, so it is not repeated."""
+    if isinstance(error, ModuleNotFoundError) and (extra := extra_of(error.name)) is not None:
+        return ToolMissingError(f"the package {error.name!r} is not installed", hint=how_to_install(extra))
+    if isinstance(error, OSError):
         reason = (error.strerror or type(error).__name__).lower()
         where = f" {error.filename}" if error.filename else ""
-        _report(
-            PointsctlError(f"cannot use{where or ' a file'}: {reason}", hint="check the path and its permissions"),
-            arguments,
-        )
-        return int(ExitCode.COULD_NOT_LOOK)
+        message = f"cannot use{where or ' a file'}: {reason}"
+        return PointsctlError(message, hint="check the path, its permissions, and the space that is left")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    return PointsctlError(message, hint="this is a defect of pointsctl; report it with the command that you ran")
 
 
 def _never_fail_to_encode() -> None:
@@ -98,33 +114,52 @@ def _flushed(code: int) -> int:
 
 def _closed_pipe(code: int) -> int:
     """Nobody reads the output any more (`| head`): say so once, keep the verdict's exit code."""
-    # Python flushes stdout once more at exit, which would fail again and change the exit code to 120.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.stderr.write("pointsctl: the output was cut off: its reader closed the pipe\n")
+    _discard(sys.stdout)
+    _write(sys.stderr, "pointsctl: the output was cut off: its reader closed the pipe\n")
     return code
 
 
-def _report(error: PointsctlError, arguments: list[str]) -> None:
-    if wants_json(arguments):
-        document: dict[str, Any] = {
-            "schema": "pointsctl/error/v1",
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-        }
-        if isinstance(error, ChecklistError):
-            document["problems"] = list(error.problems)
-        sys.stdout.write(json.dumps(document) + "\n")
-        sys.stdout.flush()
-        return
+def _write(stream: TextIO, text: str) -> bool:
+    """Write and flush; False when the stream takes nothing (a full disk, a terminal that hung up)."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        _discard(stream)
+        return False
+    return True
+
+
+def _discard(stream: TextIO) -> None:
+    # Python flushes the streams once more at exit, which would fail again and change the exit code to 120.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _report(error: PointsctlError, arguments: list[str]) -> int:
+    if wants_json(arguments) and _write(sys.stdout, f"{json.dumps(_document(error))}\n"):
+        return int(error.exit_code)
     from pointsctl.model.escape import plain
 
     lines = [plain(problem) for problem in error.problems] if isinstance(error, ChecklistError) else []
     lines.append(f"pointsctl: {plain(error.message)}")
     if error.hint:
         lines.append(f"hint: {plain(error.hint)}")
-    sys.stdout.flush()
-    sys.stderr.write("\n".join(lines) + "\n")
+    _write(sys.stdout, "")
+    _write(sys.stderr, "\n".join(lines) + "\n")
+    return int(error.exit_code)
+
+
+def _document(error: PointsctlError) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "schema": "pointsctl/error/v1",
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if isinstance(error, ChecklistError):
+        document["problems"] = list(error.problems)
+    return document
 
 
 def wants_json(arguments: list[str]) -> bool:

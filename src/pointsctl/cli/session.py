@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECKLIST_NAME = "checklist.yaml"
 SANDBOX_NAMES = ("sandbox", "sandbox-staging")
+_SAME_REQUEST_S = 1.0
 
 
 def find_checklist(given: Path | None, start: Path) -> Path:
@@ -118,18 +119,28 @@ def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
 
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second one ends the process at once."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; a later one ends the process at once.
+
+    What comes within a second is the same request told twice (by the terminal and by a parent process): it must not end the
+    process while the programs that it started are being ended.
+    """
     stop = threading.Event()
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.getsignal(number) for number in numbers}
+    patient_until = 0.0
 
     def request(number: int, _frame: object) -> None:
-        if stop.is_set():
+        nonlocal patient_until
+        if not stop.is_set():
+            patient_until = time.monotonic() + _SAME_REQUEST_S
+            stop.set()
+        elif time.monotonic() >= patient_until:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        stop.set()
 
-    for number in previous:
-        signal.signal(number, request)
+    for number, handler in previous.items():
+        if number != signal.SIGHUP or handler is not signal.SIG_IGN:  # `nohup` means it
+            signal.signal(number, request)
     try:
         yield stop
     finally:

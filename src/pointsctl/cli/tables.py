@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pointsctl.cli.output import WIDEST
 from pointsctl.model.duration import format_duration
 from pointsctl.model.escape import plain
 
@@ -26,7 +27,7 @@ def console() -> Console:
     terminal = sys.stdout.isatty()
     return Console(
         file=sys.stdout,
-        width=shutil.get_terminal_size((100, 24)).columns,
+        width=min(shutil.get_terminal_size((100, 24)).columns, WIDEST),
         force_terminal=terminal,
         no_color=None if terminal else True,
         highlight=False,

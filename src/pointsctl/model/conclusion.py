@@ -9,6 +9,9 @@ from pointsctl.model.run import Run, Verdict
 
 _ORDER = {severity: place for place, severity in enumerate(Severity)}
 
+_GATE = "gate"
+_AUDITS = "audits"
+
 
 def conclusion(run: Run) -> str:
     """One line: the verdict, what was asked for and where, why, and the next action."""
@@ -31,9 +34,20 @@ def elapsed(milliseconds: int) -> str:
 
 
 def to_mend(run: Run) -> tuple[Finding, ...]:
-    """What failed or could not be looked at, the most severe first, else in the order of the checklist."""
-    bad = [finding for finding in run.findings if finding.outcome in (Outcome.FAIL, Outcome.ERROR)]
+    """What failed or could not be looked at, the most severe first, else in the order of the checklist.
+
+    Gates only repeat what their items say, so they stand here only when nothing else does.
+    """
+    found = [finding for finding in run.findings if finding.outcome in (Outcome.FAIL, Outcome.ERROR)]
+    bad = [finding for finding in found if finding.kind != _GATE] or found
     return tuple(sorted(bad, key=lambda finding: _ORDER[finding.severity]))
+
+
+def again_command(run: Run, finding: Finding) -> str:
+    """The command that looks at this one item again."""
+    if run.phase == _AUDITS:
+        return f"pointsctl audit run {finding.id.removeprefix('audit.')} --env {run.environment}"
+    return f"pointsctl check run {finding.id} --env {run.environment}"
 
 
 def by_section(run: Run) -> dict[str, list[Finding]]:

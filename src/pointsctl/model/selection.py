@@ -58,7 +58,7 @@ def _named(among: Sequence[_Named], name: str, what: str) -> _Named:
             return one
     known = [one.id for one in among]
     close = nearest(name, known)
-    hint = f"did you mean {close!r}?" if close else f"{what}s: {', '.join(known)}"
+    hint = f"did you mean {close!r}?" if close else f"{what}s: {', '.join(known) or 'none in this checklist'}"
     raise UsageError(f"no {what} {name!r}", hint=hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from pointsctl.postgres.failures import connecting_failed
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 APPLICATION_NAME = "pointsctl"
+_ESCAPE = "write postgresql://role@host:5432/database and escape special characters (%40 for @, %2F for /) in its parts"
 _CONNECT_TIMEOUT_S = 10.0
 _PARAMETERS = {
     # A pooler in transaction mode gives each transaction another server session, where prepared statements are unknown.
@@ -25,11 +27,19 @@ def parse_url(url: str) -> dict[str, Any]:
     if not url.strip():
         raise UsageError("the database URL is empty", hint="set the environment's database_url")
     try:
-        return conninfo.conninfo_to_dict(url)
+        parameters: dict[str, Any] = conninfo.conninfo_to_dict(url)
     except (psycopg.Error, ValueError):
         # libpq's own message quotes the text, and with it the password.
-        hint = "write postgresql://role@host:5432/database and escape special characters (%40 for @) in its parts"
-        raise UsageError("the database URL cannot be read", hint=hint) from None
+        raise UsageError("the database URL cannot be read", hint=_ESCAPE) from None
+    if _misread(parameters):
+        raise UsageError("the database URL is cut in the wrong places, as by an @ or / in its password", hint=_ESCAPE)
+    return parameters
+
+
+def _misread(parameters: Mapping[str, Any]) -> bool:
+    """Whether a password that is not escaped has spilled into the host, the port or the database, all of which are shown."""
+    host, port, name = (str(parameters.get(key) or "") for key in ("host", "port", "dbname"))
+    return "@" in host or "@" in name or not all(part.isdecimal() or not part for part in port.split(","))
 
 
 def describe(url: str) -> str:

@@ -11,6 +11,8 @@ from pointsctl.postgres.failures import translated
 from pointsctl.postgres.sqlfiles import Requirement
 
 _SHOWN = 5
+_NOUNS = {"unfiltered": "table"}
+"""What a requirement is about, where its own word only means something to those who write audits."""
 
 
 def assert_context(connection: Connection, requirements: Sequence[Requirement]) -> None:
@@ -41,12 +43,12 @@ def _refuse_malformed(requirements: Sequence[Requirement]) -> None:
 
 def _error(unmet: Sequence[tuple[str, ...]]) -> ContextMissingError | PermissionMissingError:
     role = unmet[0][3]
-    missing = [f"{kind} {name}" for kind, name, problem, _ in unmet if problem == "missing"]
+    missing = [f"{_NOUNS.get(kind, kind)} {name}" for kind, name, problem, _ in unmet if problem == "missing"]
     hidden = [name for _, name, problem, _ in unmet if problem == "hidden"]
     if missing:
         return ContextMissingError(
             f"not in this database: {_listed(missing)} (asked as {role})",
-            hint="apply the migrations here first, or correct the name or the database_url",
+            hint="apply the migrations here first, correct the database_url, or leave the audit out where names differ",
         )
     if hidden:
         return ContextMissingError(

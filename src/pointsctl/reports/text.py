@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
-from pointsctl.model.conclusion import by_section, conclusion, counts_line, elapsed, to_mend
+from pointsctl.model.conclusion import again_command, by_section, conclusion, counts_line, elapsed, to_mend
 from pointsctl.model.escape import plain
 from pointsctl.model.evidence import Rows, facts, fields, identities, offending, waiting
 from pointsctl.model.finding import Finding, Outcome
@@ -148,10 +148,10 @@ def _mending(run: Run, width: int, options: Options) -> Iterator[RenderableType]
         yield Styled("to mend", style="bold")
     for finding in findings:
         yield ""
-        yield from _in_full(finding, width, options)
+        yield from _in_full(run, finding, width, options)
 
 
-def _in_full(finding: Finding, width: int, options: Options) -> Iterator[RenderableType]:
+def _in_full(run: Run, finding: Finding, width: int, options: Options) -> Iterator[RenderableType]:
     observation = finding.observation
     yield from _name_line(finding, width, "bold")
     yield from _labelled(
@@ -160,12 +160,14 @@ def _in_full(finding: Finding, width: int, options: Options) -> Iterator[Rendera
         ("summary", observation.summary),
         ("observed", observation.observed),
         ("expected", observation.expected),
-        *_facts(observation.evidence, options),
     )
-    for group in offending(observation.evidence):
+    groups = offending(observation.evidence)
+    if options.verbose or not groups:
+        yield from _labelled(*_facts(observation.evidence, options))
+    for group in groups:
         yield from _rows(group, width, options)
-    again = f"pointsctl check run {finding.id} --env {finding.environment}"
-    remedies = {remedy for group in offending(observation.evidence) for remedy in group.remedies}
+    again = again_command(run, finding)
+    remedies = {remedy for group in groups for remedy in group.remedies}
     hint = "" if observation.hint in remedies else observation.hint
     yield from _labelled(("hint", hint), ("again", again))
 

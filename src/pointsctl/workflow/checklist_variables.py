@@ -50,6 +50,8 @@ def _malformed(path: Path, document: Document) -> Problem:
 
 
 def _not_set(name: str, place: Place, names: tuple[str, ...]) -> Problem:
+    if name in names:
+        return Problem(place, f"the variable {name} is empty", "", "a value in the environment")
     return Problem(place, f"the variable {name} is not set", "", "a value in the environment", name, names)
 
 

@@ -58,7 +58,8 @@ class Loaded:
         if name in self.unset:
             lines = tuple(problem.line(str(self.path)) for problem in self.unset[name])
             hint = "set the variable in the shell or CI job that runs pointsctl; secrets never stand in the file"
-            raise ChecklistError(f"environment {name!r} cannot be used", hint=hint, problems=lines)
+            why = self.unset[name][0].message
+            raise ChecklistError(f"environment {name!r} cannot be used: {why}", hint=hint, problems=lines)
         return self.checklist.environments[name]
 
 

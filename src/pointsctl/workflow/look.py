@@ -60,7 +60,7 @@ def look(task: Look) -> Seen:
     """Carry out one look. Never raises: every exception becomes `error` with its cause."""
     asked: list[Database] = []
     try:
-        observation = _checked(task, task.check.look(_world(task, asked)))
+        observation = _checked(task, _observed(task, asked))
     except PointsctlError as error:
         observation = Observation.error(error.message, hint=error.hint, evidence={"cause": error.code})
     except BaseException as error:  # noqa: BLE001  (a third party's check may raise anything, SystemExit included)
@@ -74,6 +74,12 @@ def look(task: Look) -> Seen:
     if task.limit.requested:
         observation = _stopped(task, observation)
     return Seen(observation, _identity(asked))
+
+
+def _observed(task: Look, asked: list[Database]) -> Observation:
+    if task.place.failure is not None and task.check.needs_environment:
+        raise task.place.failure
+    return task.check.look(_world(task, asked))
 
 
 def _world(task: Look, asked: list[Database]) -> World:
