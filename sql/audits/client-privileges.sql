@@ -26,6 +26,9 @@ WITH client AS (
     FROM relation,
         aclexplode(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))) AS acl
     UNION ALL
+    -- An owner gives itself what it does not hold, and switches row level security off.
+    SELECT oid, NULL, relowner, 'OWNER' FROM relation
+    UNION ALL
     SELECT relation.oid, a.attname::text, acl.grantee, acl.privilege_type
     FROM relation JOIN pg_attribute a ON a.attrelid = relation.oid AND NOT a.attisdropped, aclexplode(a.attacl) AS acl
 ), held AS (
@@ -50,10 +53,10 @@ WITH client AS (
         CASE WHEN bool_or(privilege NOT IN ('SELECT', 'USAGE')) THEN 'critical' ELSE 'major' END AS severity,
         format('%%I.%%I', schema, name) || coalesce('(' || quote_ident(col) || ')', '') AS object,
         format('%%s has %%s%%s', client, string_agg(DISTINCT privilege, ', ' ORDER BY privilege), way) AS detail,
-        format('REVOKE %%s ON %%s%%I.%%I FROM %%s;',
+        CASE WHEN bool_or(privilege = 'OWNER') THEN format('ALTER TABLE %%I.%%I OWNER TO ...;', schema, name) ELSE format('REVOKE %%s ON %%s%%I.%%I FROM %%s;',
             string_agg(DISTINCT privilege || coalesce(' (' || quote_ident(col) || ')', ''), ', '),
             CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, schema, name,
-            CASE WHEN way = '' THEN quote_ident(client) ELSE replace(way, ' through ', '') END) AS remedy,
+            CASE WHEN way = '' THEN quote_ident(client) ELSE replace(way, ' through ', '') END) END AS remedy,
         concat_ws(':', 'client-privileges', client, string_agg(DISTINCT privilege, ',' ORDER BY privilege),
             concat(schema, '.', name, '(' || col || ')')) AS key
     FROM excess
@@ -68,14 +71,17 @@ WITH client AS (
     UNION ALL
     -- Row level security does not bind these roles, and the built-in ones hold their privileges without any grant.
     SELECT 'critical', format('role %%I', r.rolname),
-        CASE WHEN r.oid = client.oid THEN format('%%s is not bound by row level security', client.name)
+        CASE
+            WHEN r.oid = client.oid AND NOT (r.rolsuper OR r.rolbypassrls) THEN format('%%s may make and change roles', client.name)
+            WHEN r.oid = client.oid THEN format('%%s is not bound by row level security', client.name)
             ELSE format('%%s is a member of %%s', client.name, r.rolname) END,
-        CASE WHEN r.oid = client.oid THEN format('ALTER ROLE %%I NOSUPERUSER NOBYPASSRLS;', client.name)
+        CASE WHEN r.oid = client.oid THEN format('ALTER ROLE %%I NOSUPERUSER NOBYPASSRLS NOCREATEROLE;', client.name)
             ELSE format('REVOKE %%I FROM %%I;', r.rolname, client.name) END,
         concat_ws(':', 'client-privileges', client.name, 'MEMBER', r.rolname)
     FROM client JOIN pg_roles r ON pg_has_role(client.oid, r.oid, 'MEMBER')
-    WHERE r.rolsuper OR r.rolbypassrls
-    OR (r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain') AND r.oid <> client.oid)
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
+    OR (r.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_execute_server_program',
+        'pg_read_server_files', 'pg_write_server_files') AND r.oid <> client.oid)
     ORDER BY 1, 2, 3
 ), coming AS (
     SELECT string_agg(DISTINCT format('%%s gives %%s', d.defaclrole::regrole, coalesce(nullif(acl.grantee, 0)::regrole::text, 'PUBLIC')),

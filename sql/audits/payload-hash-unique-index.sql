@@ -31,20 +31,25 @@ WITH wanted AS (
                 'no unique index on exactly this column')
         END AS missing,
         -- Nulls are not equal to each other: as many of them as you like pass a unique index.
-        CASE WHEN NOT bool_and(attnotnull) THEN 'the column may be null' END AS nullable
+        CASE WHEN NOT bool_and(attnotnull) THEN 'the column may be null' END AS nullable,
+        -- An index of a table says nothing about the tables that inherit from it; those of partitions are parts of it.
+        (SELECT 'not for the rows of ' || string_agg(inhrelid::regclass::text, ', ' ORDER BY inhrelid::regclass::text)
+            FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+            WHERE inhparent = attrelid AND NOT child.relispartition) AS beside
     FROM candidate
-    GROUP BY relation, attname
+    GROUP BY attrelid, relation, attname
 )
 SELECT
     'payload-hash-unique-index' AS id,
     'critical' AS severity,
     format('%%s.%%I', relation, attname) AS object,
-    concat_ws('; ', missing, nullable) AS detail,
+    concat_ws('; ', missing, nullable, beside) AS detail,
     concat_ws(' ',
         CASE WHEN missing IS NOT NULL THEN format('ALTER TABLE %%s ADD UNIQUE (%%I);', relation, attname) END,
-        CASE WHEN nullable IS NOT NULL THEN format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL;', relation, attname) END
+        CASE WHEN nullable IS NOT NULL THEN format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL;', relation, attname) END,
+        CASE WHEN beside IS NOT NULL THEN 'ALTER TABLE ... NO INHERIT ' || relation || '; for each of them' END
     ) AS remedy,
     format('payload-hash-unique-index:%%s.%%s', relation, attname) AS key
 FROM flaws
-WHERE missing IS NOT NULL OR nullable IS NOT NULL
+WHERE missing IS NOT NULL OR nullable IS NOT NULL OR beside IS NOT NULL
 ORDER BY relation

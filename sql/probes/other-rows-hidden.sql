@@ -8,4 +8,5 @@
 -- tables-where-present: fraud_insights
 -- expect: rows 0 or sqlstate 42501
 -- given: user_b
-SELECT FROM {table} WHERE user_id = %(user_b)s::uuid
+-- A client that may read some columns, but not whose row it is, must see no more rows than its own one.
+SELECT FROM {table} WHERE {owner} = %(user_b)s::uuid OFFSET {own} LIMIT 1

@@ -25,11 +25,20 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:  # asked for by scripts, often: nothing else needs to be imported for it
         from pointsctl import __version__
 
-        sys.stdout.write(f"pointsctl {__version__}\n")
-        return 0
+        return _print(f"pointsctl {__version__}\n")
     from pointsctl.cli.main import run
 
     return run(arguments)
+
+
+def _print(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the flush at exit fails again
+        return 4
+    return 0
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -47,9 +47,8 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
 
 def _width_of_pipe() -> int:
     columns = os.environ.get("COLUMNS", "")
-    return (
-        int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 10 and int(columns) >= 20 else _WIDE
-    )
+    number = int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 10 else 0
+    return number if number >= 20 else _WIDE
 
 
 def _append_job_summary(summary: str | None) -> None:

@@ -47,6 +47,7 @@ def select(
         raise UsageError(f"{name!r} has no items to look at", hint="it only has fields to fill in; name another part")
     if only:
         wanted = _narrowed(wanted, only)
+        name += f" (only {', '.join(only)})"  # a part that is ready is not the whole
     needs = {item.id: [*item.needs, *references.get(item.id, ())] for item in checklist.walk()}
     kept = closure(wanted, needs)
     return Selection(name, tuple(item for item in checklist.walk() if item.id in kept))

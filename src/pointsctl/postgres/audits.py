@@ -10,8 +10,8 @@ from psycopg import sql
 
 from pointsctl.postgres.connection import Connection
 from pointsctl.postgres.failures import translated
-from pointsctl.postgres.requirements import assert_context
-from pointsctl.postgres.sqlfiles import SqlFile
+from pointsctl.postgres.requirements import assert_context, assert_unchanged
+from pointsctl.postgres.sqlfiles import Requirement, SqlFile
 
 COLUMNS = ("id", "severity", "object", "detail", "remedy", "key")
 """What every audit returns, all of it text."""
@@ -57,6 +57,7 @@ def run_audit(connection: Connection, file: SqlFile, arguments: Mapping[str, Any
     )
     with translated(f"audit {file.id}"):
         fetched = connection.execute(statement.encode(), {**arguments, "pointsctl_sample": sample}).fetchall()
+    assert_unchanged(connection, file.requirements(arguments))
     rows = [AuditRow(*row[:-1]) for row in fetched]
     note = next((row for row in rows if row.key == row.id), None)
     offending = tuple(row for row in rows if row.key != row.id)[:sample]
@@ -76,8 +77,14 @@ def table_exists(connection: Connection, table: str) -> bool:
 
 
 def is_empty(connection: Connection, table: str) -> bool:
-    """Whether the asking role sees no row in the table of this full name; stops at the first row."""
+    """Whether the table of this full name holds no row; stops at the first row.
+
+    Raises ContextMissingError or PermissionMissingError for a role from which rows are hidden: it would see an empty table.
+    """
+    whole = (Requirement("unfiltered", table),)
+    assert_context(connection, whole)
     with translated(f"looking into {table}"):
         statement = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*table.split(".")))
         row = connection.execute(statement).fetchone()
+    assert_unchanged(connection, whole)
     return not (row and row[0])

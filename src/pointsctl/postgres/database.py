@@ -23,7 +23,6 @@ _CANCEL_INTERVAL_S = 0.1
 
 # Pinned so that no role's or database's own settings change what a statement means or how a value is written.
 _PINNED = {
-    "search_path": "pg_catalog, pg_temp",
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -31,6 +30,9 @@ _PINNED = {
     "extra_float_digits": "1",
     "row_security": "on",
     "idle_in_transaction_session_timeout": "0",
+    # How an expression is written out, and how a pattern with a backslash is read, is what policies are judged by.
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
     # With `on` the planner answers from constraints that may be wrong instead of looking at the rows.
     "constraint_exclusion": "off",
 }
@@ -159,6 +161,8 @@ class Database:
         return connection
 
     def _pin(self, connection: Connection) -> None:
+        # By itself and first: until then, names in a statement may mean what the database's own search_path says.
+        connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         connection.execute(
             "SELECT pg_catalog.set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS pinned (name, value)",
             (list(_PINNED), list(_PINNED.values())),

@@ -29,6 +29,10 @@ class Identity:
 
     def same_database(self, other: Identity) -> bool:
         """Whether both are one database. Closed by default: servers that hide their identifier may be the same one."""
+        if self.system_identifier == other.system_identifier and (self.in_recovery or other.in_recovery):
+            return (
+                self.database_oid == other.database_oid
+            )  # a replica has the same rows, and was started at its own time
         hidden = self.system_identifier is None or other.system_identifier is None
         same_server = self.server_started_at == other.server_started_at and (
             hidden or self.system_identifier == other.system_identifier

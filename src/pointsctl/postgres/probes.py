@@ -25,6 +25,7 @@ from pointsctl.postgres.sqlfiles import SqlFile, listed
 
 # The server or the connection gave up, which says nothing about what the attempt would have done.
 _INCONCLUSIVE = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
+_OWNER = "user_id"
 _EXPECTED = re.compile(r"rows (?P<rows>\d+)|sqlstate (?P<state>[0-9A-Z]{5})(?: on (?P<columns>.+))?")
 
 
@@ -76,7 +77,7 @@ def run_probe(connection: Connection, file: SqlFile, stage: Stage, tables: tuple
 
 
 def _attempt(connection: Connection, file: SqlFile, stage: Stage, target: Target, role: str, aim: str) -> Attempt:
-    statement = _compose(connection, file, target, role)
+    statement = _compose(connection, file, stage, target, role)
     row = target.row_b if aim == "b" else target.row_a
     given = {
         "user_a": stage.user_a,
@@ -128,18 +129,25 @@ def _meets(expected: str, saw: Saw) -> bool:
     return False
 
 
-def _compose(connection: Connection, file: SqlFile, target: Target, role: str) -> sql.Composed:
-    """The statement with the table and exactly the columns that this role could write, one column being enough."""
+def _compose(connection: Connection, file: SqlFile, stage: Stage, target: Target, role: str) -> sql.Composed:
+    """The statement with the table and exactly the columns that this role could write, one column being enough.
+
+    Where the role may read columns, but not the one that says whose row it is, rows are counted beyond its own one.
+    """
     columns = sqlfiles.load("context", "columns")
     with translated(f"looking up the columns of {target.relation}"):
         rows = connection.execute(columns.statement.encode(), {"relation": target.relation, "role": role}).fetchall()
-    insertable = [name for name, insert, _ in rows if insert and name in target.candidate] or list(target.candidate)
-    updatable = [name for name, _, update in rows if update] or [target.key]
+    readable = {name for name, *_, read in rows if read}
+    unaimed = bool(readable) and _OWNER not in readable
+    insertable = [name for name, insert, *_ in rows if insert and name in target.candidate] or list(target.candidate)
+    updatable = [name for name, _, update, _ in rows if update] or [target.key]
     text = sql.SQL(file.statement)
     return text.format(
         table=target.identifier,
         insertable=sql.SQL(", ").join(map(sql.Identifier, insertable)),
         updatable=sql.SQL(", ").join(map(sql.Identifier, updatable)),
+        owner=sql.Literal(stage.user_b) if unaimed else sql.Identifier(_OWNER),
+        own=sql.Literal(1 if unaimed else 0),
     )
 
 

@@ -35,6 +35,7 @@ def reach(url: str, *, connect_timeout: int, monotonic: Callable[[], float]) -> 
     # libpq waits this long for each address of a host name.
     bounded = conninfo.make_conninfo(**{**parse_url(url), "connect_timeout": connect_timeout})
     with connect(bounded) as connection, translated("asking the server about this session"):
+        connection.execute("SET search_path = pg_catalog, pg_temp")
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(connect_timeout * 1000),))
         row = connection.execute(
             "SELECT rolsuper, rolbypassrls, pg_catalog.pg_backend_pid()"

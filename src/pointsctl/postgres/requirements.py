@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pointsctl.errors import ContextMissingError, PermissionMissingError, UsageError
+from pointsctl.errors import ContextMissingError, CouldNotLookError, PermissionMissingError, UsageError
 from pointsctl.postgres import sqlfiles
 from pointsctl.postgres.connection import Connection
 from pointsctl.postgres.failures import translated
@@ -30,6 +30,25 @@ def assert_context(connection: Connection, requirements: Sequence[Requirement]) 
         unmet = connection.execute(statement.encode(), pairs).fetchall()
     if unmet:
         raise _error(unmet)
+
+
+def assert_unchanged(connection: Connection, requirements: Sequence[Requirement]) -> None:
+    """Raise CouldNotLookError when a table of which all rows were wanted was emptied or rewritten since the snapshot.
+
+    Such a table looks empty to older snapshots (PostgreSQL's manual, "Caveats" of concurrency control). To be asked after
+    the statement, whose lock then keeps it from happening later.
+    """
+    names = [one.name for one in requirements if one.kind == "unfiltered"]
+    if not names:
+        return
+    statement = sqlfiles.load("context", "rewritten").statement
+    with translated("looking whether the tables are still what they were"):
+        changed = connection.execute(statement.encode(), {"names": names}).fetchall()
+    if changed:
+        raise CouldNotLookError(
+            f"emptied, rewritten or dropped while the run was looking: {_listed([name for (name,) in changed])}",
+            hint="run again when nobody alters the tables",
+        )
 
 
 def _refuse_malformed(requirements: Sequence[Requirement]) -> None:

@@ -40,6 +40,10 @@ def run_audits(
     With `since`, audits are replaced by their incremental form; one that has none is refused when it was named, and left
     out when everything was asked for. Raises UsageError for an unknown name, or when nothing would be run.
     """
+    if since is not None and since > surroundings.clock():
+        raise UsageError(
+            f"--since {since.isoformat()} has not come yet", hint="nothing has changed since then; name an earlier time"
+        )
     files = [_find(name) for name in names] if names else _full_audits()
     if since is not None:
         files = [file for file in (_incremental(file, required=bool(names)) for file in files) if file]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pointsctl.errors import UsageError
 from pointsctl.postgres.connection import describe, parse_url, password_of
 
-_TEXT = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), min_size=6, max_size=24)
+_TEXT = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=24)
 
 
 @pytest.mark.parametrize(
