@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -287,9 +287,6 @@ def any_finding(draw: st.DrawFn) -> Finding:
 
 
 @given(findings=st.lists(any_finding(), max_size=5), interrupted=st.booleans(), width=st.sampled_from(WIDTHS))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
 def test_any_run_is_rendered_and_harmless(
     report: Report, findings: list[Finding], interrupted: bool, width: int
 ) -> None:
@@ -302,7 +299,6 @@ def test_any_run_is_rendered_and_harmless(
 
 
 @given(evidence=ANY_EVIDENCE)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_changing_the_outcome_changes_the_report(report: Report, evidence: dict[str, Any]) -> None:
     failed = make_finding(Outcome.FAIL, evidence=evidence)
     passed = replace(failed, observation=replace(failed.observation, outcome=Outcome.PASS))

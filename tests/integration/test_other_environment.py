@@ -24,7 +24,7 @@ def preflight(folder: Path, target: str, staging: str) -> Result:
     path = write_checklist(folder, ITEMS)
     text = path.read_text().replace("phases:", "  staging:\n    database_url: ${STAGING_URL}\nphases:", 1)
     path.write_text(text)
-    variables = {"DATABASE_URL": target} | ({"STAGING_URL": staging} if staging else {})
+    variables = {name: url for name, url in {"DATABASE_URL": target, "STAGING_URL": staging}.items() if url}
     return pointsctl("preflight", "--env", "here", "--json", cwd=folder, variables=variables)
 
 

@@ -6,7 +6,7 @@ import io
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsctl.sandbox.traffic_rows import COUPON_COLUMNS, EVENT_COLUMNS, TrafficPlan, TrafficRows
@@ -52,7 +52,6 @@ def test_the_reference_time_moves_everything_and_changes_nothing_else() -> None:
     assert moved == {timedelta(days=3)}
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 600), st.integers(0, 700), st.integers(0, 2**32))
 def test_counts_are_as_asked_and_balances_follow(users: int, events: int, coupons: int, seed: int) -> None:
     event_bytes, cache, coupon_bytes, _ = make(users, events, coupons, seed)
