@@ -58,6 +58,7 @@ wheel-test: $(STAMP) ## build the wheel, install it alone, use it
 	@$(BIN)/python -m pytest -q tests/wheel
 
 bench: $(STAMP) ## speed, as ratios measured side by side in one run
+	@$(PIP) install --constraint tests/constraints.txt --group bench
 	@$(BIN)/python -m tests.bench
 
 campaign: $(STAMP) ## the long versions of the fuzz and fault tests
@@ -66,7 +67,7 @@ campaign: $(STAMP) ## the long versions of the fuzz and fault tests
 upgrade: ## the newest versions that the lower bounds allow, into tests/constraints.txt
 	@rm -rf $(VENV).upgrade && $(PYTHON) -m venv $(VENV).upgrade
 	@$(VENV).upgrade/bin/python -m pip --disable-pip-version-check -q install --upgrade 'pip>=25.1'
-	@$(VENV).upgrade/bin/python -m pip --disable-pip-version-check -q install '.[sandbox]' --group dev
+	@$(VENV).upgrade/bin/python -m pip --disable-pip-version-check -q install '.[sandbox]' --group dev --group bench
 	@{ echo '# Versions that the tests run with: names and numbers only. Written by `make upgrade`.'; \
 	   $(VENV).upgrade/bin/python -m pip --disable-pip-version-check freeze --exclude pointsctl --exclude pip; } > tests/constraints.txt
 	@rm -rf $(VENV).upgrade build
