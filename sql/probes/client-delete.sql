@@ -8,4 +8,5 @@
 -- tables-where-present: fraud_insights, feature_flags
 -- aims: a, b
 -- expect: sqlstate 42501 or rows 0
+-- closed-to-clients: DELETE
 DELETE FROM {table} WHERE CURRENT OF pointsctl_target

@@ -7,6 +7,7 @@
 -- tables: points_events, user_points_cache, coupon_templates, coupons
 -- tables-where-present: fraud_insights, feature_flags
 -- expect: sqlstate 42501
+-- closed-to-clients: INSERT
 -- given: candidate
 -- The row is one that user A would own, so that a policy for own rows lets it pass. Both refusals (no privilege, no policy)
 -- come before any constraint is looked at; another error means that the row got further than it should.

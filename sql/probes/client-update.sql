@@ -8,6 +8,7 @@
 -- tables-where-present: fraud_insights, feature_flags
 -- aims: a, b
 -- expect: sqlstate 42501 or rows 0
+-- closed-to-clients: UPDATE
 -- given: target
 -- A cursor names the one row, so nothing has to be read: whoever may write and not read is caught too, and however open the
 -- policies are, no other row is touched.

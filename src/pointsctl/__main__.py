@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 
 def main() -> None:
     """Run the command line and exit with the code of the contract."""
     _stand_in_for_closed_streams()
+    _handle(signal.default_int_handler)
     try:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:  # before anything was begun, or a second one after the first was already being told about
         code = 128 + signal.SIGINT
-    # From here on the code is decided: a further signal ends the process, without a stack of calls in the operator's log.
+    _handle(signal.SIG_IGN)  # the code is decided
+    sys.exit(code)
+
+
+def _handle(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """What a hang-up, a request to terminate and Ctrl-C do; what the caller ignores (`nohup`) stays ignored.
+
+    At the end Ctrl-C is the exception: it still ends a process that cannot come to its end, without a stack of calls.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    sys.exit(code)
+            last = action is signal.SIG_IGN and number == signal.SIGINT
+            signal.signal(number, signal.SIG_DFL if last else action)
 
 
 def _run(arguments: list[str]) -> int:

@@ -41,7 +41,10 @@ def test_defect_is_found_and_gone_once_mended(admin_url: str, database_url: str,
 
 def _planter(case: Defect) -> str:
     # New tables get Supabase's default privileges only from `postgres`; catalogue rows and roles need the superuser.
-    superuser = any(word in " ".join(case.plant) for word in ("pg_index", "ROLE", "WRAPPER", "pg_write_all_data"))
+    superuser = any(
+        word in " ".join(case.plant)
+        for word in ("pg_index", "ROLE", "WRAPPER", "pg_write_all_data", "pg_execute_server_program")
+    )
     return "supabase_admin" if superuser else "postgres"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def look(
     """What an http item says."""
     world = make_world(folder, variables=VARIABLES, cancellation=switch, functions_url=base, now=now or NOW)
     return Http.model_validate(parameters).look(world)
+
+
+@pytest.mark.parametrize("target", ["{}", "{}/"])
+def test_functions_of_the_target_prove_nothing_for_another_environment(
+    tmp_path: Path, server: WebServer, target: str
+) -> None:
+    server.answer("/health", body=b"hello")
+    check, other = Http(path="/health"), make_world(tmp_path, environment="staging", functions_url=server.url)
+    assert check.look(other).outcome is Outcome.PASS
+    with pytest.raises(RefusedError, match="'staging' has the same functions_url as the target"):
+        check.look(replace(other, target_functions_url=target.format(server.url)))
 
 
 class TestHttpContract(CheckContract):

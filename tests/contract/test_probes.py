@@ -54,6 +54,45 @@ def _open_for(role: str, privilege: str, table: str, policy: str) -> tuple[str, 
 DEFECTS = [
     defect(
         "client-insert",
+        _open_for("authenticated", "INSERT", "points_events", "FOR INSERT TO authenticated WITH CHECK (points_delta > 100)"),
+        "DROP POLICY planted ON public.points_events",
+        "authenticated:public.points_events",
+    ),
+    defect(
+        "client-update",
+        _open_for(
+            "authenticated", "UPDATE", "user_points_cache", "FOR ALL TO PUBLIC USING (true) WITH CHECK (available_points > 5)"
+        ),
+        "ALTER POLICY planted ON public.user_points_cache USING (false)",
+        "authenticated:public.user_points_cache:row of user A",
+    ),
+    defect(
+        "client-delete",
+        _open_for("anon", "DELETE", "coupons", "FOR DELETE TO anon USING (expires_at < now())"),
+        "REVOKE DELETE ON public.coupons FROM anon",
+        "anon:public.coupons:row of user A",
+    ),
+    defect(
+        "other-rows-hidden",
+        (
+            "REVOKE SELECT ON public.user_points_cache FROM authenticated",
+            "GRANT SELECT (available_points) ON public.user_points_cache TO authenticated",
+            "CREATE POLICY planted ON public.user_points_cache FOR SELECT TO authenticated USING (true)",
+        ),
+        "DROP POLICY planted ON public.user_points_cache",
+        "authenticated:public.user_points_cache",
+    ),
+    defect(
+        "duplicate-nonce",
+        (
+            "ALTER TABLE public.points_events DROP CONSTRAINT points_events_nonce_key",
+            "CREATE UNIQUE INDEX planted ON public.points_events (nonce) WHERE validation_status = 'pending'",
+        ),
+        ("DROP INDEX public.planted", "ALTER TABLE public.points_events ADD UNIQUE (nonce)"),
+        "service_role:public.points_events",
+    ),
+    defect(
+        "client-insert",
         _open_for("authenticated", "INSERT", "points_events", f"FOR INSERT TO authenticated WITH CHECK ({OWN})"),
         "DROP POLICY planted ON public.points_events",
         "authenticated:public.points_events",

@@ -120,7 +120,7 @@ def test_two_preflights_at_once_agree_and_disturb_nothing(tmp_path: Path, databa
     assert first.json["run_id"] != second.json["run_id"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url: str, number: signal.Signals) -> None:
     write_checklist(tmp_path, SLOW)
     process = subprocess.Popen(
@@ -141,6 +141,41 @@ def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url
     assert result.json["verdict"] == "unknown"
     assert {one["outcome"] for one in result.json["findings"]} <= {"error", "pending"}
     assert _children(process.pid) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_request_told_twice_leaves_no_program_behind(tmp_path: Path, database_url: str, number: signal.Signals) -> None:
+    write_checklist(tmp_path, SLOW)
+    process = subprocess.Popen(
+        [*PROGRAM, "preflight", "--json"],
+        cwd=tmp_path,
+        env=environment(tmp_path, DATABASE_URL=database_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _wait_for_child(process.pid)
+    started = _children(process.pid)
+    process.send_signal(number)
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, Result(0, out, errors).json["interrupted"]) == (130, True), errors
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_hang_up_that_the_caller_ignores_ends_nothing(tmp_path: Path, database_url: str) -> None:
+    """`nohup pointsctl ... &` goes on after the terminal is gone."""
+    write_checklist(tmp_path, SLOW.replace('"60"', '"1"'))
+    command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *PROGRAM, "preflight", "--json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(tmp_path, DATABASE_URL=database_url), stdout=subprocess.PIPE, text=True
+    )
+    _wait_for_child(process.pid)
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "interrupted" not in out
 
 
 def _children(pid: int) -> set[int]:

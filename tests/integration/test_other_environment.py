@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pointsctl.postgres.identity import Identity
 from tests.support.cli import Result, pointsctl, write_checklist
 from tests.support.servers import Server
 
@@ -17,6 +20,17 @@ ITEMS = """
   title: The target's indexes are valid
   kind: sql_audit
   with: {audits: [invalid-indexes]}
+"""
+FUNCTIONS = """
+- id: staging.functions
+  title: Staging's functions answer
+  kind: http
+  at: staging
+  with: {path: /health}
+- id: target.functions
+  title: The target's functions answer
+  kind: http
+  with: {path: /health}
 """
 
 
@@ -53,6 +67,32 @@ def test_an_unset_staging_spoils_only_what_looks_at_it(tmp_path: Path, database_
     assert result.code == 4, result
     assert "staging" in result.finding("staging.indexes")["summary"]
     assert result.finding("target.indexes")["outcome"] == "pass"
+
+
+def test_functions_of_the_target_under_another_name_prove_nothing(
+    tmp_path: Path, server: Server, database_url: str
+) -> None:
+    path = write_checklist(tmp_path, FUNCTIONS)
+    address = "http://127.0.0.1:1"
+    text = path.read_text().replace("${DATABASE_URL}", f"${{DATABASE_URL}}\n    functions_url: {address}/", 1)
+    staging = f"  staging:\n    database_url: ${{STAGING_URL}}\n    functions_url: {address}\nphases:"
+    path.write_text(text.replace("phases:", staging, 1))
+    with server.database() as other:
+        variables = {"DATABASE_URL": database_url, "STAGING_URL": server.cluster.url(other)}
+        result = pointsctl("preflight", "--env", "here", "--json", cwd=tmp_path, variables=variables)
+    assert result.code == 4
+    assert "same functions_url as the target" in result.finding("staging.functions")["summary"]
+    assert "refused" in result.finding("target.functions")["summary"], "which is looked at, and answers nothing"
+
+
+def test_a_replica_of_the_target_proves_nothing() -> None:
+    primary = Identity("7711", 5, "points", 180006, "postgres", False, datetime(2026, 1, 1, tzinfo=UTC))
+    replica = replace(primary, in_recovery=True, server_started_at=datetime(2026, 2, 1, tzinfo=UTC))
+    assert replica.same_database(primary)
+    assert primary.same_database(replica)
+    assert not replace(replica, database_oid=6).same_database(primary)
+    assert not replace(replica, system_identifier="8822").same_database(primary)
+    assert not replace(replica, in_recovery=False).same_database(primary), "a physical copy that went its own way"
 
 
 def test_an_unset_target_is_a_mistake_in_the_configuration(tmp_path: Path, database_url: str) -> None:

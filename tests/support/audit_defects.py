@@ -208,6 +208,33 @@ PRIVILEGES = [
         "REVOKE pg_write_all_data FROM anon",
         "anon:MEMBER:pg_write_all_data",
     ),
+    defect(
+        "client-privileges",
+        "GRANT pg_execute_server_program TO anon",
+        "REVOKE pg_execute_server_program FROM anon",
+        "anon:MEMBER:pg_execute_server_program",
+    ),
+    defect(
+        "client-privileges",
+        "ALTER ROLE authenticated CREATEROLE",
+        "ALTER ROLE authenticated NOCREATEROLE",
+        "authenticated:MEMBER:authenticated",
+    ),
+    defect(
+        "client-privileges",
+        (
+            "CREATE ROLE probe_owner NOLOGIN",
+            "ALTER TABLE public.coupons OWNER TO probe_owner",
+            "REVOKE ALL ON public.coupons FROM probe_owner",
+            "GRANT probe_owner TO authenticated",
+        ),
+        (
+            "ALTER TABLE public.coupons OWNER TO postgres",
+            "GRANT ALL ON public.coupons TO postgres",
+            "DROP ROLE probe_owner",
+        ),
+        "authenticated:OWNER:public.coupons",
+    ),
     defect("client-privileges", "ALTER ROLE anon BYPASSRLS", "ALTER ROLE anon NOBYPASSRLS", "anon:MEMBER:anon"),
     defect(
         "client-privileges",
@@ -277,6 +304,8 @@ def _unique(name: str, table: str, column: str) -> list[Any]:
     cases.append(defect(name, invalid.format("false"), invalid.format("true"), found))
     nullable = f"ALTER TABLE public.{table} ALTER COLUMN {column} {{}} NOT NULL"
     cases.append(defect(name, nullable.format("DROP"), nullable.format("SET"), found))
+    heirs = f"CREATE TABLE public.heirs () INHERITS (public.{table})"
+    cases.append(defect(name, heirs, "DROP TABLE public.heirs", found))
     return cases
 
 

@@ -12,7 +12,7 @@ import pydantic
 
 from pointsctl import web
 from pointsctl.checks.interface import Check, World
-from pointsctl.errors import CouldNotLookError, UsageError
+from pointsctl.errors import CouldNotLookError, RefusedError, UsageError
 from pointsctl.model.duration import Duration, format_duration
 from pointsctl.model.finding import JsonValue, Observation, Outcome
 from pointsctl.model.http_request import (
@@ -151,6 +151,9 @@ class Http(Check):
                 f"the environment {world.environment!r} has no `functions_url` for the path {redact(self.path or '')!r}"
             )
             raise UsageError(message, hint="add it to the environment, or give the item a whole `url`")
+        if not self.url and _folded(world.functions_url) == _folded(world.target_functions_url):
+            message = f"environment {world.environment!r} has the same functions_url as the target"
+            raise RefusedError(message, hint="give it its own; what is shown there would prove nothing here")
         if self.secret_variables():
             refuse_clear_text(url)
         headers = {
@@ -233,6 +236,10 @@ class Http(Check):
             observed += f" at worst of {len(answers)}"
         expected = f"status {' or '.join(str(status) for status in self.status)}"
         return Observation.passed(observed, observed=observed, expected=expected, evidence=evidence)
+
+
+def _folded(url: str) -> str:
+    return url.rstrip("/").casefold()
 
 
 def _require_readable(answer: web.Answer) -> None:

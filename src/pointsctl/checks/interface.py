@@ -22,6 +22,7 @@ class World:
     """Everything that a check may look at; handed in, so that no check reads the process environment or the clock.
 
     `environment` is the name of what is looked at (the item's `at`, or the target); `variables` are its variables;
+    `target_functions_url` is the target's address where another environment is looked at;
     `directory` is the checklist's folder, against which relative paths count; `findings` holds what this run found for the
     items that this one needs or refers to; `references` are the items that a gate stands for.
     """
@@ -35,6 +36,7 @@ class World:
     cancellation: Cancellation
     database: Callable[[], Database]
     functions_url: str = ""
+    target_functions_url: str = ""
     findings: Mapping[str, Finding] = field(default_factory=dict)
     references: tuple[str, ...] = ()
 

@@ -21,13 +21,13 @@ def list_items(
 
     Exit codes: 0 listed; 2 usage or checklist.
     """
-    from pointsctl.cli.session import load
+    from pointsctl.cli.session import load, redactor_for
     from pointsctl.cli.tables import item_list
     from pointsctl.model.selection import select
 
     loaded = load(checklist)
     items = select(loaded.checklist, {}, only=only or []).items if only else tuple(loaded.checklist.walk())
-    item_list(loaded, items, as_json=as_json)
+    item_list(loaded, items, redactor_for(loaded), as_json=as_json)
     return 0
 
 
@@ -43,12 +43,12 @@ def show(
 
     Exit codes: 0 shown; 2 usage or checklist.
     """
-    from pointsctl.cli.session import load
+    from pointsctl.cli.session import load, redactor_for
     from pointsctl.cli.tables import item_page
     from pointsctl.workflow.find_item import find_item
 
     loaded = load(checklist)
-    item_page(loaded, find_item(loaded.checklist, item_id), as_json=as_json)
+    item_page(loaded, find_item(loaded.checklist, item_id), redactor_for(loaded), as_json=as_json)
     return 0
 
 

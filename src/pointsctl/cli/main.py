@@ -6,9 +6,7 @@ import io
 import itertools
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +32,7 @@ _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 def run(arguments: list[str]) -> int:
     """Run the command line; the process's exit code. Nothing escapes but a second KeyboardInterrupt."""
     _never_fail_to_encode()
-    _other_signals_interrupt()
+    _forget_absurd_sizes()
     try:
         code = _flushed(_invoke(arguments))
     except PointsctlError as error:
@@ -50,11 +48,11 @@ def run(arguments: list[str]) -> int:
     return code
 
 
-def _other_signals_interrupt() -> None:
-    """A hang-up or a request to terminate ends a command as Ctrl-C does; what the caller ignores (`nohup`) stays ignored."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
-            signal.signal(number, signal.default_int_handler)
+def _forget_absurd_sizes() -> None:
+    """Lines are padded to the width that the environment states: one of a thousand million columns fills the memory."""
+    for name in ("COLUMNS", "LINES"):
+        if len(os.environ.get(name, "")) > 4:
+            del os.environ[name]
 
 
 def _unforeseen(error: Exception) -> PointsctlError:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 _WIDE = 100
 """Columns of a report that no terminal shows."""
-WIDEST = 1000
-"""Columns of the widest report; whatever `COLUMNS` says, lines are padded to it."""
 
 
 def report_for(name: str) -> Report:
@@ -31,7 +29,7 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
     from pointsctl.reports.interface import Options
 
     to_terminal = output is None and sys.stdout.isatty()
-    width = min(shutil.get_terminal_size((_WIDE, 24)).columns if to_terminal else _width_of_pipe(), WIDEST)
+    width = shutil.get_terminal_size((_WIDE, 24)).columns if to_terminal else _width_of_pipe()
     colour = to_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     options = Options(width=width, colour=colour, verbose=verbose, sample=sample)
     text = report.render(run, options)
@@ -47,8 +45,7 @@ def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool
 
 def _width_of_pipe() -> int:
     columns = os.environ.get("COLUMNS", "")
-    number = int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 10 else 0
-    return number if number >= 20 else _WIDE
+    return int(columns) if columns.isascii() and columns.isdigit() and int(columns) >= 20 else _WIDE
 
 
 def _append_job_summary(summary: str | None) -> None:

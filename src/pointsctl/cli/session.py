@@ -17,6 +17,7 @@ from pointsctl.errors import UsageError
 
 if TYPE_CHECKING:
     from pointsctl.model.configuration import Environment
+    from pointsctl.model.redactor import Redactor
     from pointsctl.workflow.check_environment import Surroundings
     from pointsctl.workflow.load_checklist import Loaded
 
@@ -42,6 +43,15 @@ def load(given: Path | None) -> Loaded:
     from pointsctl.workflow.load_checklist import load_checklist
 
     return load_checklist(find_checklist(given, Path.cwd()), os.environ)
+
+
+def redactor_for(loaded: Loaded) -> Redactor:
+    """Masks what an item may have taken from the process environment (`path: ${TOKEN}`) where the item itself is shown."""
+    from pointsctl.model.redaction import secret_values
+    from pointsctl.model.redactor import Redactor
+
+    names = {name for check in loaded.checks.values() for name in check.secret_variables()}
+    return Redactor(secret_values(os.environ, names))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pointsctl.cli.output import WIDEST
 from pointsctl.model.duration import format_duration
 from pointsctl.model.escape import plain
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pointsctl.model.checklist import Item
+    from pointsctl.model.redactor import Redactor
     from pointsctl.workflow.load_checklist import Loaded
 
 
@@ -27,7 +27,7 @@ def console() -> Console:
     terminal = sys.stdout.isatty()
     return Console(
         file=sys.stdout,
-        width=min(shutil.get_terminal_size((100, 24)).columns, WIDEST),
+        width=shutil.get_terminal_size((100, 24)).columns,
         force_terminal=terminal,
         no_color=None if terminal else True,
         highlight=False,
@@ -42,10 +42,12 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def item_list(loaded: Loaded, items: Sequence[Item], *, as_json: bool) -> None:
+def item_list(loaded: Loaded, items: Sequence[Item], redactor: Redactor, *, as_json: bool) -> None:
     """Every item: id, kind, severity, how it is executed."""
     if as_json:
-        print_json({"schema": "pointsctl/items/v1", "items": [_item_document(loaded, item) for item in items]})
+        print_json(
+            {"schema": "pointsctl/items/v1", "items": [redactor.value(_item_document(loaded, item)) for item in items]}
+        )
         return
     from rich.table import Table
 
@@ -53,26 +55,26 @@ def item_list(loaded: Loaded, items: Sequence[Item], *, as_json: bool) -> None:
     table.columns[0].overflow = "fold"
     for item in items:
         how = loaded.checks[item.id].how()
-        table.add_row(item.id, item.severity.value, plain(f"{item.kind}: {how}" if how else item.kind))
+        table.add_row(item.id, item.severity.value, plain(redactor.text(f"{item.kind}: {how}" if how else item.kind)))
     out = console()
     out.print(table)
     out.print(f"\n{len(items)} items", style="bold")
 
 
-def item_page(loaded: Loaded, item: Item, *, as_json: bool) -> None:
+def item_page(loaded: Loaded, item: Item, redactor: Redactor, *, as_json: bool) -> None:
     """One item in full."""
     if as_json:
-        print_json({"schema": "pointsctl/item/v1", **_item_document(loaded, item)})
+        print_json({"schema": "pointsctl/item/v1", **redactor.value(_item_document(loaded, item))})
         return
     from rich.table import Table
     from rich.text import Text
 
     out = console()
-    out.print(Text(plain(item.title), style="bold"))
+    out.print(Text(plain(redactor.text(item.title)), style="bold"))
     page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, value in _facts(loaded, item):
         if value:
-            page.add_row(name, plain(value))
+            page.add_row(name, plain(redactor.text(value)))
     out.print(page)
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 
 MARK = "[redacted]"
@@ -21,6 +22,10 @@ _NO_SECRET_NAME = re.compile(
 _PASSWORD_IN_URL = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)(?P<user>[^\s/?#@:]{0,200}):(?P<password>[^\s/?#]{0,1000})@", re.IGNORECASE
 )
+# libpq's other form, `host=h password='p q'`; also a parameter of a URL.
+_PASSWORD_PARAMETER = re.compile(
+    r"(?P<key>\b(?:ssl)?password\s{0,9}=\s{0,9})(?P<value>'(?:[^'\\]|\\.){1,1000}'|[^\s'&]{1,1000})", re.IGNORECASE
+)
 _SHAPES = re.compile(
     r"\beyJ[A-Za-z0-9_-]{5,2000}\.[A-Za-z0-9_-]{5,8000}(?:\.[A-Za-z0-9_-]*)?"  # a JWT
     r"|\b(?:sbp|sb_secret|sk|rk|gh[pousr]|github_pat|xox[abpr])[_-][A-Za-z0-9_-]{16,}"  # keys of well-known services
@@ -31,6 +36,7 @@ _SHAPES = re.compile(
 _AFTER_WORD = re.compile(r"(?P<word>\b(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 # Values like these stand in every text; replacing them would make it unreadable and point at the value.
 _SHORTEST = 4
+_LEAST_OF_CUT = 8
 _EVERYDAY = frozenset({"true", "false", "none", "null", "auto", "file"})
 
 
@@ -53,8 +59,20 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     # The longest first, so that a secret which begins like another one does not leave its end behind.
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, MARK)
+    for form in forms:
+        text = _without_cut_end(text, form)
     text = _PASSWORD_IN_URL.sub(rf"\g<scheme>\g<user>:{MARK}@", text)
+    text = _PASSWORD_PARAMETER.sub(rf"\g<key>{MARK}", text)
     return _AFTER_WORD.sub(rf"\g<word>{MARK}", _SHAPES.sub(MARK, text))
+
+
+def _without_cut_end(text: str, form: str) -> str:
+    """`text` without the beginning of a secret, which is what is left of it where a message was cut to a length."""
+    start = text.rfind(form[:_LEAST_OF_CUT])
+    if start < 0 or len(form) <= _LEAST_OF_CUT:
+        return text
+    end, mark, more = text[start:].partition("…")
+    return f"{text[:start]}{MARK}{mark}{more}" if form.startswith(end) else text
 
 
 def redact_url(url: str) -> str:
@@ -73,18 +91,36 @@ def _passwords(value: str) -> Iterable[str]:
     for match in _PASSWORD_IN_URL.finditer(value):
         yield match["password"]
         yield unquote(match["password"])
+    for match in _PASSWORD_PARAMETER.finditer(value):
+        yield re.sub(r"\\(.)", r"\1", match["value"].strip("'"))
+        yield unquote(match["value"])
 
 
-def _forms(secret: str) -> set[str]:
-    encoded = base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii").rstrip("=")
+@lru_cache(maxsize=1024)
+def _forms(secret: str) -> frozenset[str]:
+    data = secret.encode("utf-8", "surrogatepass")
     lines = {line.strip() for line in secret.splitlines() if len(line.strip()) >= 8}
     safe = secret.encode("utf-8", "replace").decode("utf-8")
-    return {
+    forms = {
         secret,
         json.dumps(secret)[1:-1],
         quote(safe, safe=""),
         quote_plus(safe),
-        encoded,
         repr(secret)[1:-1],
         *lines,
+        *_encodings(data),
     }
+    return frozenset(forms)
+
+
+def _encodings(data: bytes) -> Iterable[str]:
+    """In base64, at the start of what was encoded and after one or two other bytes (`user:secret`), and in hexadecimal."""
+    yield base64.b64encode(data).decode("ascii").rstrip("=")
+    if len(data) < _LEAST_OF_CUT:
+        return
+    yield data.hex()
+    yield data.hex().upper()
+    for before, unclear in ((0, 0), (1, 2), (2, 3)):
+        whole = slice(unclear, (before + len(data)) * 8 // 6)
+        yield base64.b64encode(bytes(before) + data).decode("ascii")[whole]
+        yield base64.urlsafe_b64encode(bytes(before) + data).decode("ascii")[whole]

@@ -10,7 +10,7 @@ from datetime import timedelta
 import psycopg
 from psycopg import pq
 
-from pointsctl.errors import ConnectionLostError, PointsctlError
+from pointsctl.errors import ConnectionLostError, PointsctlError, RefusedError
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.time_limit import stop_if_over
 from pointsctl.postgres.connection import Connection, connect
@@ -35,6 +35,8 @@ _PINNED = {
     "standard_conforming_strings": "on",
     # With `on` the planner answers from constraints that may be wrong instead of looking at the rows.
     "constraint_exclusion": "off",
+    # A server that does not ask goes on with the statement of a client that is gone. Not every system lets it ask.
+    "client_connection_check_interval": "1000",
 }
 
 
@@ -93,13 +95,18 @@ class Database:
 
     @contextmanager
     def scratch(self, cancellation: Cancellation) -> Iterator[Connection]:
-        """A connection in a read-write transaction of its own that is rolled back however the block ends."""
+        """A connection in a read-write transaction of its own that is rolled back however the block ends.
+
+        Raises RefusedError when a URL with several hosts leads to another database than the readers'.
+        """
+        known = self.identity()
         connection = connect(self._url, autocommit=True)
         try:
             with self._cancellable(connection, cancellation):
                 connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 self._pin(connection)
                 self._limit(connection, cancellation)
+                _refuse_other(known, identify(connection))
                 yield connection
         except psycopg.Error as error:
             raise statement_failed(error, "trying the database") from error
@@ -164,7 +171,9 @@ class Database:
         # By itself and first: until then, names in a statement may mean what the database's own search_path says.
         connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         connection.execute(
-            "SELECT pg_catalog.set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS pinned (name, value)",
+            "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS pinned (name, value)"
+            " WHERE name <> 'client_connection_check_interval'"
+            " OR (current_setting('server_version_num')::int >= 140000 AND version() ~ 'linux|darwin|bsd|illumos')",
             (list(_PINNED), list(_PINNED.values())),
         )
 
@@ -223,6 +232,14 @@ class Database:
             with self._lock:
                 self._broken = self._broken or error
         return error
+
+
+def _refuse_other(known: Identity, here: Identity) -> None:
+    if not here.same_database(known):
+        raise RefusedError(
+            f"the address led to the database {known.database!r} first, and then to {here.database!r} of another server",
+            hint="name one host in database_url",
+        )
 
 
 class _Stopper:

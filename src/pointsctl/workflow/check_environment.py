@@ -126,4 +126,5 @@ class Places:
         password_of(environment.database_url)  # an unreadable URL is a usage error before anything is looked at
         variables = {**self._surroundings.variables, **environment.variables}
         target = self._places[self._target].database if self._places else None
-        return Place(name, environment, variables, Database(environment.database_url), target=target)
+        functions = self._target_environment.functions_url if self._places else ""
+        return Place(name, environment, variables, Database(environment.database_url), None, target, functions)

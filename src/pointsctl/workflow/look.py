@@ -32,6 +32,7 @@ class Place:
     database: Database | None
     failure: PointsctlError | None = None
     target: Database | None = None
+    target_functions_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _world(task: Look, asked: list[Database]) -> World:
         cancellation=task.limit,
         database=_opener(task.place, asked),
         functions_url=task.place.environment.functions_url if task.place.environment else "",
+        target_functions_url=task.place.target_functions_url,
         findings=task.findings,
         references=task.references,
     )

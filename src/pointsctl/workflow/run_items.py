@@ -190,7 +190,7 @@ class _Runner:
         finding = Finding(
             id=item.id,
             section=self.request.sections.get(item.id, ""),
-            title=item.title,
+            title=self.request.redactor.text(item.title),
             kind=item.kind,
             severity=item.severity,
             observation=self.request.redactor.observation(seen.observation),

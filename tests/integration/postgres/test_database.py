@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -13,6 +15,7 @@ from pointsctl.errors import (
     InterruptedByOperatorError,
     PointsctlError,
     QueryFailedError,
+    RefusedError,
     TookTooLongError,
 )
 from pointsctl.postgres.connection import connect
@@ -157,6 +160,37 @@ def test_lost_connection_is_never_silently_replaced(database_of: Database, admin
         _count(database_of)
 
 
+@pytest.mark.parametrize("way", ["reader", "scratch"])
+def test_server_ends_the_statement_of_a_client_that_is_gone(database_of: Database, admin_url: str, way: str) -> None:
+    """Killed in the middle, the program leaves nothing running, not even what refuses to be cancelled."""
+    stubborn = (
+        b"DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
+    )
+    gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = {}"
+
+    def hang_up(pid: int, line: socket.socket) -> None:
+        with line:
+            _until_running(admin_url, pid)
+            line.shutdown(socket.SHUT_RDWR)
+
+    def look() -> None:
+        with getattr(database_of, way)(Switch(limit=600)) as connection:
+            pids.append(connection.info.backend_pid)
+            thread = threading.Thread(target=hang_up, args=(pids[0], socket.socket(fileno=os.dup(connection.fileno()))))
+            thread.start()
+            connection.execute(stubborn)
+
+    pids: list[int] = []
+    with pytest.raises(ConnectionLostError):
+        look()
+    assert any(not value(admin_url, gone.format(pids[0])) for _ in range(3000)), "the server goes on"
+
+
+def _until_running(url: str, pid: int) -> None:
+    running = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'PgSleep'"
+    assert any(value(url, running) for _ in range(3000))
+
+
 def test_first_failure_to_connect_is_everybodys(server: Server) -> None:
     with opened(server.cluster.url("no_such_database")) as database:
         errors = set()
@@ -185,6 +219,16 @@ def test_scratch_is_rolled_back_however_it_ends(database_of: Database, admin_url
     with pytest.raises(ConnectionLostError):
         end(COUNT, by_hand=True)
     assert value(admin_url, COUNT.decode()) == before
+
+
+def test_scratch_is_refused_where_the_address_leads_to_another_database(
+    server: Server, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server.database() as other, opened(database_url) as database:
+        database.identity()
+        monkeypatch.setattr(database, "_url", server.cluster.url(other))  # as a list of hosts may lead to any of them
+        with pytest.raises(RefusedError, match=other), database.scratch(Switch()):
+            pytest.fail("a probe was about to begin elsewhere")
 
 
 def test_scratch_gives_up_on_a_lock(database_of: Database, admin_url: str) -> None:

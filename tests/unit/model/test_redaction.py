@@ -82,6 +82,28 @@ def test_a_megabyte_of_almost_secrets_is_read_in_linear_time(unit: str) -> None:
     assert redact(unit * (1_000_000 // len(unit))) is not None
 
 
+@pytest.mark.parametrize(
+    "dsn", ["host=h password=hunter22 user=u", "password = 'hunter22 x'", "postgres://h/d?password=hunter22"]
+)
+def test_passwords_of_the_other_forms_of_an_address_are_secrets(dsn: str) -> None:
+    assert "hunter22" not in redact(f"cannot connect to {dsn}")
+    assert any(value.startswith("hunter22") for value in secret_values({"PRODUCTION": dsn}))
+
+
+@pytest.mark.parametrize("before", ["", "u", "u:", "us:", "user:"])
+def test_secret_inside_something_encoded_is_gone(before: str) -> None:
+    secret = "Zq8vK2m7Xw4LpN9tRb3Yc6Ds"
+    encoded = base64.b64encode(f"{before}{secret}:end".encode()).decode()
+    assert len(redact(encoded, [secret]).replace(MARK, "")) < len(encoded) - 28
+    assert secret.encode().hex() not in redact(f"{before}{secret}".encode().hex(), [secret])
+
+
+@pytest.mark.parametrize("mark", ["", "…", "… (4 more characters)"])
+def test_beginning_of_a_secret_at_the_end_of_a_cut_message_is_gone(mark: str) -> None:
+    assert redact(f"token hunter22hun{mark}", ["hunter22hunter23"]) == f"token {MARK}{mark}"
+    assert redact("token hunter22huX", ["hunter22hunter23"]) == "token hunter22huX"
+
+
 def test_plain_texts_stay_as_they_are() -> None:
     text = "12 passed in 3.4s, see https://ci.example.org/run?id=5 and mail a@b.c: done"
     assert redact(text, ["other-secret"]) == text

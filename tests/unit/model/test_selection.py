@@ -73,6 +73,10 @@ def test_the_name_says_what_was_asked_for() -> None:
     assert select(checklist(), {}, phase="after", section="two").name == "after/two"
 
 
+def test_the_name_of_a_part_is_never_that_of_the_whole() -> None:
+    assert select(checklist(), {}, phase="after", only=["two.c", "one.*"]).name == "after (only two.c, one.*)"
+
+
 names = [f"{left}.{right}" for left in "ab" for right in "xyz"]
 
 

@@ -58,6 +58,12 @@ def test_passes_make_a_ready_run_and_the_observer_hears_everything() -> None:
     assert log.lines == [("run", "1"), ("started", "a.one at production"), ("pass", "a.one"), ("verdict", "ready")]
 
 
+def test_secret_in_a_title_is_masked() -> None:
+    titled = item("a.one", title="Deployed with hunter22")
+    run = run_items(request({"a.one": gives(GOOD)}, items=[titled], secrets=["hunter22"]))
+    assert run.findings[0].title == "Deployed with [redacted]"
+
+
 def test_findings_are_in_the_order_of_the_file_whatever_finishes_first() -> None:
     second_done = threading.Event()
 
