@@ -62,6 +62,20 @@ def test_the_target_under_another_url_proves_nothing(
     assert result.finding("target.indexes")["outcome"] == "pass"
 
 
+def test_an_alias_that_leads_back_to_the_target_proves_nothing(tmp_path: Path, database_url: str) -> None:
+    path = write_checklist(tmp_path, ITEMS)
+    text = path.read_text()
+    path.write_text(
+        text.replace(
+            "    database_url: ${DATABASE_URL}", "    database_url: ${DATABASE_URL}\n    at: {staging: here}", 1
+        )
+    )
+    result = pointsctl("preflight", "--json", cwd=tmp_path, variables={"DATABASE_URL": database_url})
+    assert result.code == 4, result
+    assert "leads back to the target" in result.finding("staging.indexes")["summary"]
+    assert result.finding("target.indexes")["outcome"] == "pass"
+
+
 def test_an_unset_staging_spoils_only_what_looks_at_it(tmp_path: Path, database_url: str) -> None:
     result = preflight(tmp_path, database_url, "")
     assert result.code == 4, result

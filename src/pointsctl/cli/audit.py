@@ -58,11 +58,12 @@ def run_audits(
     from datetime import UTC
 
     from pointsctl.cli.execute import progress
-    from pointsctl.cli.output import report_for, write_report
+    from pointsctl.cli.output import check_output, report_for, write_report
     from pointsctl.cli.session import session
     from pointsctl.workflow.run_audits import run_audits as run_selected
 
     report = report_for("json" if as_json else format_name)
+    check_output(output)
     moment = since.replace(tzinfo=since.tzinfo or UTC) if since else None
     with (
         session(checklist, environment, jobs) as opened,

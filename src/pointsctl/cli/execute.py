@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pointsctl.cli.output import report_for, write_report
+from pointsctl.cli.output import check_output, report_for, write_report
 from pointsctl.cli.progress import RunProgress, progress_for
 from pointsctl.cli.session import session
 from pointsctl.model.selection import select
@@ -36,6 +36,7 @@ def execute(
 ) -> int:
     """Execute a part of the checklist and write the report; returns the exit code of the verdict."""
     report = report_for(format_name)
+    check_output(output)
     with session(checklist, environment, jobs) as opened:
         loaded = opened.loaded
         selection = select(loaded.checklist, loaded.references, phase=phase, section=section, only=only)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pointsctl.errors import StorageError, UsageError
+
 if TYPE_CHECKING:
     from pointsctl.model.run import Run
     from pointsctl.reports.interface import Report
@@ -19,9 +21,21 @@ _WIDE = 100
 def report_for(name: str) -> Report:
     """The report of this name. Raises UsageError with the nearest name; called before a run, not after it."""
     from pointsctl import kinds
+    from pointsctl.model.problems import nearest
 
+    known = kinds.names("reports")
+    if name not in known:
+        close = nearest(name, known)
+        hint = f"did you mean {close!r}?" if close else f"formats: {', '.join(known)}"
+        raise UsageError(f"no report format {name!r}", hint=hint)
     report: Report = kinds.load("reports", name)()
     return report
+
+
+def check_output(output: Path | None) -> None:
+    """Raises StorageError when the folder of `output` is not there: before a run, whose report would be lost after it."""
+    if output is not None and not output.parent.is_dir():
+        raise StorageError(f"cannot write {output}: there is no folder {output.parent}", hint="name another --output")
 
 
 def write_report(run: Run, report: Report, output: Path | None, *, verbose: bool = False, sample: int = 20) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pointsctl.errors import PointsctlError
+from pointsctl.errors import PointsctlError, RefusedError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment
 from pointsctl.model.redaction import secret_values
@@ -89,7 +89,16 @@ class Places:
 
     def of(self, item: Item) -> Place:
         """Where the item looks."""
-        return self._places[self._name_at(item.at) if item.at else self._target]
+        if not item.at:
+            return self._places[self._target]
+        name = self._name_at(item.at)
+        if name == self._target != item.at:
+            message = f"`at: {item.at}` leads back to the target {name!r}"
+            refused = RefusedError(
+                message, hint="give it an environment of its own; the target proves nothing about itself"
+            )
+            return Place(name, None, self._surroundings.variables, None, refused)
+        return self._places[name]
 
     def secrets(self) -> frozenset[str]:
         """Every value that must not be shown: passwords in URLs, variables called secret by a check or by their name."""
