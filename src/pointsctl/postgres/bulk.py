@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 
 from pointsctl.errors import RefusedError
 from pointsctl.postgres.connection import Connection, connect
@@ -44,7 +45,8 @@ class BulkLoad:
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier("public", table), names)
         cursor = self._connection.cursor()
-        with cursor.copy(statement) as copy:
+        # A thread of its own does the writing, so that making rows and storing them go on at the same time.
+        with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
             for chunk in chunks:
                 copy.write(chunk)
         return cursor.rowcount
