@@ -9,6 +9,10 @@ from pathlib import Path
 
 import typer
 
+from pointsctl.errors import ExitCode
+
+COULD_NOT_LOOK, INTERRUPTED = int(ExitCode.COULD_NOT_LOOK), int(ExitCode.INTERRUPTED)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -81,9 +85,12 @@ def _tell(folder: Path, environment: Mapping[str, str]) -> int:
         why = textwrap.fill(f"[{number}/{len(STORY)}] {step.why}", 78)
         _say(f"\n{why}\n$ pointsctl {' '.join(step.arguments)}\n")
         code = _run(step, folder, environment)
+        if code == INTERRUPTED:
+            _say("\ninterrupted; the demo stops here and takes its sandbox away\n")
+            return code
         if code != step.expected:
             _say(f"\nthe demo expected exit {step.expected} and got {code}; it stops here\n")
-            return code if code in (4, 130) else 1
+            return code if code == COULD_NOT_LOOK else 1
         if step.expected:
             _say(f"(exit {code}, as expected)\n")
     _say(
