@@ -29,15 +29,12 @@ class Identity:
 
     def same_database(self, other: Identity) -> bool:
         """Whether both are one database. Closed by default: servers that hide their identifier may be the same one."""
-        if self.system_identifier == other.system_identifier and (self.in_recovery or other.in_recovery):
-            return (
-                self.database_oid == other.database_oid
-            )  # a replica has the same rows, and was started at its own time
+        # A read replica has the same rows and was started at its own time; a copy that has been opened is a database of its own.
+        replica = self.in_recovery or other.in_recovery
+        started = replica or self.server_started_at == other.server_started_at
         hidden = self.system_identifier is None or other.system_identifier is None
-        same_server = self.server_started_at == other.server_started_at and (
-            hidden or self.system_identifier == other.system_identifier
-        )
-        return same_server and self.database_oid == other.database_oid
+        same_cluster = hidden or self.system_identifier == other.system_identifier
+        return started and same_cluster and self.database_oid == other.database_oid
 
     def as_json(self) -> dict[str, object]:
         """The identity as evidence."""
