@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from pointsctl import kinds
+from pointsctl.checks.sql_audit import SqlAudit
 from pointsctl.model.checklist import Checklist, FieldType, Item, Section
 from pointsctl.model.document import parse_document
 from pointsctl.model.duration import PATTERN, parse_duration
@@ -422,3 +423,20 @@ def test_the_table_names_every_item_with_its_heading(checklist: Checklist) -> No
         assert one.title in row
         assert f"| {one.kind} |" in row
     assert [line.removeprefix("On paper: ") for line in page.splitlines() if line.startswith("On paper: ")] == HEADINGS
+
+
+ROWS_ONLY = {"cache-balance", "coupon-digest", "coupon-duplicates", "coupon-plaintext"}
+"""Audits that look at rows alone, and so find nothing in an empty table."""
+
+
+def test_no_item_passes_over_an_empty_table(loaded: Loaded) -> None:
+    """But a rollback trigger does: where nothing was issued, nothing was issued twice."""
+    about_rows = {
+        one.id: check
+        for one in loaded.checklist.walk()
+        if isinstance(check := loaded.checks[one.id], SqlAudit)
+        and set(check.audits) <= ROWS_ONLY
+        and not one.id.startswith("trigger.")
+    }
+    assert len(about_rows) >= 6
+    assert [item_id for item_id, check in about_rows.items() if not (check.not_empty or check.when_used)] == []
