@@ -1,9 +1,8 @@
-"""Any value as JSON: turned into what JSON can hold, written in one canonical form, and its digest."""
+"""Any value as JSON: turned into what JSON can hold, written in the canonical form of RFC 8785, and its digest."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping, Set
@@ -13,9 +12,11 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import rfc8785
+
 _DEEPEST = 60
-_LONGEST_INTEGER = 1_024
-_EXACT_FLOAT = 2**53
+_LONGEST_TEXT_OF_INTEGER = 1_024
+_LARGEST_EXACT = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -32,7 +33,7 @@ def utc_text(moment: datetime) -> str:
 def jsonable(value: Any, depth: int = 0) -> Any:
     """The value with everything in it that JSON cannot hold turned into text; never raises.
 
-    NaN and infinities become their names, decimals stay exact as text, durations become milliseconds, bytes become
+    Integers beyond 2**53 - 1 become text (RFC 8785 and most readers hold numbers as doubles), NaN and infinities become their names, decimals stay exact as text, durations become milliseconds, bytes become
     `\\x` and hex digits as PostgreSQL writes them, an unknown object becomes the name of its class (its text might hold
     a secret).
     """
@@ -48,8 +49,8 @@ def jsonable(value: Any, depth: int = 0) -> Any:
 
 
 def canonical_text(value: Any) -> str:
-    """One line of JSON: keys sorted, no blanks, no escapes beyond those that JSON demands."""
-    return json.dumps(jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """The value in canonical form (RFC 8785): the same bytes in every language that follows it."""
+    return rfc8785.dumps(jsonable(value)).decode()
 
 
 def digest(value: Any) -> str:
@@ -76,13 +77,15 @@ def _scalar(value: Any) -> Any:
 
 def _number(value: float) -> int | float | str:
     if isinstance(value, int):
-        return int(value) if value.bit_length() <= _LONGEST_INTEGER else hex(value)
+        if abs(value) <= _LARGEST_EXACT:
+            return int(value)
+        return str(value) if value.bit_length() <= _LONGEST_TEXT_OF_INTEGER else hex(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     # 1.0 and 1 are one number to JSON, so they must have one digest.
-    return int(value) if value.is_integer() and abs(value) <= _EXACT_FLOAT else float(value)
+    return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else float(value)
 
 
 def _other(value: Any) -> Any:
