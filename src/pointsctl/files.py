@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,30 +91,35 @@ def write_private(path: Path, text: str) -> None:
 
     A link stays a link, and what is no regular file (`/dev/null`, a pipe with a reader) is written to, never replaced.
     """
+    write_private_parts(path, (text,))
+
+
+def write_private_parts(path: Path, parts: Iterable[str]) -> None:
+    """The same for a text that comes in parts and is never in memory as a whole."""
     try:
         if path.exists() and not path.is_file():
-            _write_into(path, text)
+            _write_into(path, parts)
         else:
-            _replace(Path(os.path.realpath(path)), text)
+            _replace(Path(os.path.realpath(path)), parts)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}", hint=f"check that {path.parent} may be written to"
         ) from error
 
 
-def _write_into(path: Path, text: str) -> None:
+def _write_into(path: Path, parts: Iterable[str]) -> None:
     # Without O_NONBLOCK a pipe that nobody reads would be waited for.
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     os.set_blocking(descriptor, True)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
-        stream.write(text)
+        stream.writelines(parts)
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, parts: Iterable[str]) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

@@ -8,12 +8,13 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import IO, cast
+from typing import IO
 
 from pointsctl.errors import StorageError, ToolMissingError
 from pointsctl.model.cancellation import Cancellation
@@ -23,6 +24,7 @@ HEAD_BYTES = 1024 * 1024
 TAIL_BYTES = 64 * 1024
 _POLL_SECONDS = 0.02
 _DRAIN_SECONDS = 0.5
+_FAREWELL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,27 @@ class Finished:
 
 
 def run(
-    argv: Sequence[str], *, directory: Path, environment: Mapping[str, str], cancellation: Cancellation
+    argv: Sequence[str],
+    *,
+    directory: Path,
+    environment: Mapping[str, str],
+    cancellation: Cancellation,
+    stdin: bytes = b"",
+    terminal: bool = False,
 ) -> Finished:
-    """Run `argv` in `directory` with exactly `environment` and no input, and wait for its end.
+    """Run `argv` in `directory` with exactly `environment` and `stdin` as its input, and wait for its end.
 
     The program gets a process group of its own. When it ends, goes over its time, or a stop is requested, whatever is
     left of the group is killed; only a process that started a session of its own escapes.
+    With `terminal` it keeps the caller's terminal instead, to ask for a passphrase there: it writes its errors there, which
+    are not collected, and it alone is ended, with a moment to switch the terminal's echo on again.
     Raises ToolMissingError, StorageError (no such directory), TookTooLongError, InterruptedByOperatorError.
     """
     stop_if_over(cancellation, f"the command {argv[0]!r}")
     started = monotonic()
-    process = _start(argv, directory, environment)
-    group = _Group(process)
+    with _input(stdin) as source:
+        process = _start(argv, directory, environment, source, terminal=terminal)
+    group = _Guest(process) if terminal else _Group(process)
     stdout, stderr = _Buffer(), _Buffer()
     try:
         with cancellation.callback(group.kill):
@@ -74,7 +85,21 @@ def run(
     return Finished(exit_code, stdout.output(), stderr.output(), monotonic() - started)
 
 
-def _start(argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _input(data: bytes) -> Iterator[int]:
+    """A descriptor to read `data` from: a file without a name, since a pipe could fill up while nobody reads it."""
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _start(
+    argv: Sequence[str], directory: Path, environment: Mapping[str, str], source: int, *, terminal: bool
+) -> subprocess.Popen[bytes]:
     if not directory.is_dir():
         raise StorageError(f"no folder {str(directory)!r} to run {argv[0]!r} in", hint="correct `directory`")
     try:
@@ -82,10 +107,10 @@ def _start(argv: Sequence[str], directory: Path, environment: Mapping[str, str])
             list(argv),
             cwd=directory,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=source,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            stderr=None if terminal else subprocess.PIPE,
+            start_new_session=not terminal,
             bufsize=0,
         )
     except FileNotFoundError:
@@ -107,9 +132,12 @@ class _Group:
         """End everything in the group. Until the program is reaped, its id cannot be given to another one."""
         with self._lock:
             if self._process.returncode is None:
-                # A group of which only the unreaped program is left answers with an error on some systems.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._end_unreaped()
+
+    def _end_unreaped(self) -> None:
+        # A group of which only the unreaped program is left answers with an error on some systems.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> int:
         """Kill what is left, close the pipes, reap the program, and give its exit code."""
@@ -117,8 +145,20 @@ class _Group:
         with self._lock:
             exit_code = self._process.wait()
         for pipe in (self._process.stdout, self._process.stderr):
-            cast("IO[bytes]", pipe).close()
+            if pipe is not None:
+                pipe.close()
         return exit_code
+
+
+class _Guest(_Group):
+    """A program in the caller's own process group, of which it alone may be ended."""
+
+    def _end_unreaped(self) -> None:
+        if not _has_ended(self._process):
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_FAREWELL_SECONDS)
+        self._process.kill()
 
 
 class _Buffer:
@@ -147,7 +187,8 @@ def _collect(
     """Read until the program has ended and everything was read; False when its time was up before."""
     with selectors.DefaultSelector() as selector:
         for pipe, buffer in pipes.items():
-            selector.register(cast("IO[bytes]", pipe), selectors.EVENT_READ, buffer)
+            if pipe is not None:
+                selector.register(pipe, selectors.EVENT_READ, buffer)
         while not _has_ended(process):
             if cancellation.requested or cancellation.remaining() <= 0:
                 return False

@@ -21,6 +21,10 @@ ChecklistPath = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document (the same as --format json).")]
+Confirm = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="NAME", help="The environment's name, as a script confirms a protected one."),
+]
 Format = Annotated[str, typer.Option("--format", metavar="NAME", help="text, json, junit, markdown or github.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="How many items to look at at once.")]

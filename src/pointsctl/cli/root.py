@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pointsctl.cli import audit, check, demo, doctor, init, preflight, run, sandbox, verify
+from pointsctl.cli import audit, check, demo, doctor, init, ledger, preflight, run, sandbox, trust, verify
 
 app = typer.Typer(
     name="pointsctl",
@@ -41,5 +41,7 @@ app.command("run", short_help="Look at any phase or section of the checklist.")(
 app.command("verify", short_help="Does it hold after the deployment?")(verify.verify)
 app.add_typer(check.app, name="check", short_help="The items: list, show, run one.")
 app.add_typer(audit.app, name="audit", short_help="The SQL audits: list, run.")
+app.add_typer(ledger.app, name="ledger", short_help="The records: log, show, verify, export, anchor.")
+app.add_typer(trust.app, name="trust", short_help="The approval policy: show, update, start one.")
 app.add_typer(sandbox.app, name="sandbox", short_help="A private PostgreSQL to try everything on.")
 app.command("demo", short_help="The main job in a sandbox, narrated.")(demo.demo)

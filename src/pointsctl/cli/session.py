@@ -98,6 +98,12 @@ def _only_environment(loaded: Loaded) -> str:
     raise UsageError("which environment?", hint=f"name one with --env: {listed}")
 
 
+def find_environment(loaded: Loaded, name: str | None) -> tuple[str, Environment]:
+    """The environment that was asked for, or the only one, with its name. Raises UsageError or ChecklistError."""
+    wanted = name or _only_environment(loaded)
+    return wanted, built_in_environments(wanted).get(wanted) or loaded.environment(wanted)
+
+
 def built_in_environments(name: str) -> Mapping[str, Environment]:
     """The running sandbox's environments, when `name` is one of them. Raises CouldNotLookError when it does not run."""
     if name not in SANDBOX_NAMES:

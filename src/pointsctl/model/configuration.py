@@ -59,6 +59,7 @@ class Approvals(Settings):
     valid_for: Duration = pydantic.Field(timedelta(days=7), description="how long a signature counts")
     distinct_people: bool = pydantic.Field(True, description="one person may sign for one role only")
     roles: dict[Name, ApprovalRole] = pydantic.Field(default_factory=dict, description="who signs, by the role's name")
+    trust: str = pydantic.Field("trust", description="folder with the approval policy and the keys, beside the checklist")
 
 
 class Migrations(Settings):

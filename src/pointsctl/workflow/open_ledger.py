@@ -1,0 +1,54 @@
+"""Opens the ledger of an environment for a command that acts, and refuses one that belongs to another environment."""
+
+from __future__ import annotations
+
+from pointsctl.errors import ContextMissingError, RefusedError
+from pointsctl.ledger.condition import Condition
+from pointsctl.ledger.installation import require_ready
+from pointsctl.ledger.store import Ledger
+from pointsctl.model.configuration import Environment
+from pointsctl.model.pin import Pin, identity_text
+
+
+def open_ledger(name: str, environment: Environment, *, damaged_too: bool = False) -> Ledger:
+    """The ledger of the environment `name`; the caller closes it. `damaged_too` is for commands that only look for damage.
+
+    Raises ContextMissingError (no ledger, no pin), RefusedError (damaged, foreign, newer, or pinned to another environment or
+    database), PermissionMissingError (some records are hidden from the role), and what connecting raises.
+    """
+    ledger = Ledger(environment.database_url)
+    try:
+        _require(ledger, name, damaged_too=damaged_too)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def _require(ledger: Ledger, name: str, *, damaged_too: bool) -> None:
+    state = ledger.state()
+    if state.condition is Condition.NONE:
+        hint = f"install it with `pointsctl init --env {name}`"
+        raise ContextMissingError(f"environment {name!r} has no ledger", hint=hint)
+    if not (damaged_too and state.condition is Condition.DAMAGED):
+        require_ready(state)
+    ledger.require_all_visible()
+    require_pin(ledger, name)
+
+
+def require_pin(ledger: Ledger, name: str) -> Pin:
+    """The pin in force, when it names this environment in this very database.
+
+    Raises ContextMissingError without a pin, RefusedError naming both identities otherwise.
+    """
+    pin = ledger.pin()
+    if pin is None:
+        hint = f"pin it with `pointsctl init --env {name}`"
+        raise ContextMissingError(f"the ledger of environment {name!r} is not pinned", hint=hint)
+    here = ledger.database()
+    if not pin.names(name, here):
+        raise RefusedError(
+            f"the ledger here is that of {identity_text(pin.name, pin.database)}, asked for was {identity_text(name, here)}",
+            hint=f"correct database_url; if this is a copy that is to become {name!r}: pointsctl init --env {name} --adopt",
+        )
+    return pin
