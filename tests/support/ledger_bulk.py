@@ -11,9 +11,7 @@ from pointsctl.postgres.bulk import vacuum_analyze
 from pointsctl.postgres.connection import connect
 from pointsctl.postgres.ledger_table import LedgerTable
 
-_COLUMNS = (
-    "seq, recorded_at, kind, environment, migration_name, applied_by, backup_taken, notes, role, body, previous_hash, hash"
-)
+_COLUMNS = "seq, recorded_at, kind, environment, migration_name, applied_by, backup_taken, notes, role, body, previous_hash, hash"
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +35,10 @@ def _rows(head: Head, number: int) -> Iterator[tuple[object, ...]]:
     previous = head.hash
     for seq in range(head.seq + 1, head.seq + number + 1):
         moment = _START + timedelta(milliseconds=seq)
-        name, notes = f"2026{seq:010d}_points_and_coupons", f"window {seq % 24}:00, nothing unusual was seen on the dashboards"
+        name, notes = (
+            f"2026{seq:010d}_points_and_coupons",
+            f"window {seq % 24}:00, nothing unusual was seen on the dashboards",
+        )
         written = {
             "applied_by": "ada@example.test",
             "backup_taken": True,

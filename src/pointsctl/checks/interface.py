@@ -13,6 +13,8 @@ import pydantic
 
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Item
+from pointsctl.model.configuration import Without
+from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Finding, Observation
 from pointsctl.postgres.database import Database
 
@@ -24,7 +26,8 @@ class World:
     `environment` is the name of what is looked at (the item's `at`, or the target); `variables` are its variables;
     `target_functions_url` is the target's address where another environment is looked at;
     `directory` is the checklist's folder, against which relative paths count; `findings` holds what this run found for the
-    items that this one needs or refers to; `references` are the items that a gate stands for.
+    items that this one needs or refers to; `references` are the items that a gate stands for. `deployment` gives what the
+    target's ledger says (None where it has no ledger); `without` is what the target does without.
     """
 
     item: Item
@@ -39,6 +42,8 @@ class World:
     target_functions_url: str = ""
     findings: Mapping[str, Finding] = field(default_factory=dict)
     references: tuple[str, ...] = ()
+    deployment: Callable[[], Deployment | None] = lambda: None
+    without: tuple[Without, ...] = ()
 
 
 class Check(pydantic.BaseModel, ABC):

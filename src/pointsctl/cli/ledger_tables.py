@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.cli.tables import console, print_json
-from pointsctl.model.canonical import utc_text
+from pointsctl.model.canonical import jsonable, utc_text
 from pointsctl.model.escape import plain
 from pointsctl.model.ledger import Head, Record
 from pointsctl.model.strict_json import JsonError, parse
@@ -16,8 +17,11 @@ from pointsctl.workflow.read_ledger import Seen
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pointsctl.workflow.anchor_ledger import Anchored
+
 LIST_SCHEMA = "pointsctl/records/v1"
 SCHEMA = "pointsctl/record/v1"
+ANCHOR_SCHEMA = "pointsctl/anchored/v1"
 _NARROW = 72
 _ABOUT = 300
 _UNREADABLE = "cannot be read; run `pointsctl ledger verify`"
@@ -166,3 +170,13 @@ def _pretty(statement: str) -> str:
         return json.dumps(parse(statement), ensure_ascii=False, indent=2)
     except JsonError:
         return statement
+
+
+def anchored(done: Anchored, *, as_json: bool) -> None:
+    """An anchor that was made."""
+    if as_json:
+        document = {"schema": ANCHOR_SCHEMA, "anchor": done.name, "store": done.store, "principal": done.principal}
+        print_json(document | {"head": jsonable(done.head._asdict()), "record": done.record.seq})
+        return
+    sys.stdout.write(f"anchored {head_text(done.head)}, signed by {plain(done.principal)}\n")
+    sys.stdout.write(f"{plain(done.name)} in {plain(done.store)}, told in record {done.record.seq}\n")

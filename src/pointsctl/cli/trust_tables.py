@@ -14,8 +14,6 @@ from pointsctl.model.escape import plain
 from pointsctl.model.revoked_keys import read_revoked_keys
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from pointsctl.model.policy import Policy, Trust
     from pointsctl.workflow.show_trust import Pending, TrustShown
     from pointsctl.workflow.update_trust import Update, Updated
@@ -29,13 +27,12 @@ def print_trust(shown: TrustShown, folder: Path, environment: str | None, *, as_
         print_json(_document(shown, environment))
         return
     out = console()
-    out.print(plain(_title(shown, folder, environment)), style="bold", soft_wrap=False)
-    out.print()
-    out.print(_roles(shown.trust.policy))
-    out.print()
-    out.print(_keys(shown.trust))
-    for line in _remarks(shown, folder, environment):
-        out.print(plain(line))
+    out.print(plain(_title(shown, folder, environment)), style="bold")
+    remarks = list(_remarks(shown, folder, environment))
+    for lines in (_roles(shown.trust.policy), _keys(shown.trust), remarks):
+        out.print()
+        for line in lines:
+            out.print(plain(line))
 
 
 def announce(update: Update, environment: str) -> None:
@@ -58,31 +55,21 @@ def _title(shown: TrustShown, folder: Path, environment: str | None) -> str:
     return f"policy {digest} in {folder}"
 
 
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in table.columns:
-        column.overflow = "fold"
-    return table
-
-
-def _roles(policy: Policy) -> Table:
-    table = _table("role", "needs", "held by", "also")
+def _roles(policy: Policy) -> Iterator[str]:
+    rights = {"signs waivers": policy.waivers, "replaces the policy": policy.updates}
     for name, role in policy.roles.items():
-        rights = [what for what, roles in (("waivers", policy.waivers), ("updates", policy.updates)) if name in roles]
-        needs = f"{role.threshold} of {len(role.principals)}"
-        table.add_row(name, needs, "\n".join(map(plain, role.principals)), ", ".join(rights))
-    return table
+        also = "".join(f", {what}" for what, roles in rights.items() if name in roles)
+        yield f"{name}: {role.threshold} of {len(role.principals)}{also}"
+        yield from (f"  {principal}" for principal in role.principals)
 
 
-def _keys(trust: Trust) -> Table:
+def _keys(trust: Trust) -> Iterator[str]:
     revoked = read_revoked_keys(trust.revoked_keys)
-    table = _table("principal", "key", "")
     for signer in parse_allowed_signers(trust.allowed_signers):
         state = "revoked" if revoked.holds(signer.key) else _dates(signer)
-        table.add_row(plain(signer.principal), signer.fingerprint, f"{signer.key_type}{', ' if state else ''}{state}")
-    return table
+        # On lines of their own, fingerprints can be compared and copied whole on any terminal of 53 columns.
+        yield f"{signer.principal}: {signer.key_type}{', ' if state else ''}{state}"
+        yield f"  {signer.fingerprint}"
 
 
 def _dates(signer: Signer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +38,9 @@ WATCHED = frozenset(
 )
 """The kinds that are read; all other records are bytes with a hash."""
 
+Noticed = Callable[[Record, str], None]
+"""Told of every record that was read, with why it does not count (empty when it does)."""
+
 _NO_POLICY = "a policy in force with which it can be checked"
 
 
@@ -65,7 +69,14 @@ class _Signature:
 class SignedRecords:
     """Fed with the records that are watched, in the order of the chain; `hash_at` looks back into the chain."""
 
-    def __init__(self, damages: Damages, checker: SignatureChecker, hash_at: HashAt) -> None:
+    def __init__(
+        self,
+        damages: Damages,
+        checker: SignatureChecker,
+        hash_at: HashAt,
+        noticed: Noticed = lambda _record, _objection: None,
+    ) -> None:
+        self._noticed = noticed
         self._damages = damages
         self._checker = checker
         self._hash_at = hash_at
@@ -83,6 +94,7 @@ class SignedRecords:
         try:
             record = read_record(row)
             objection, what = self._objection(record), What.UNSIGNED
+            self._noticed(record, objection)
         except (MalformedRecordError, PinError, PolicyError) as error:
             objection, what = error.message, What.UNREADABLE
         if not told:
@@ -102,6 +114,16 @@ class SignedRecords:
         """The pin and the trust that were in force after record `seq`."""
         _, pin, trust = self._eras[bisect_right(self._eras, seq, key=lambda era: era[0]) - 1]
         return pin, trust
+
+    @property
+    def policy_record(self) -> int:
+        """The record that holds the policy in force; 0 when none is."""
+        return self._history.since if self._history.trust is not None else 0
+
+    @property
+    def trust_history(self) -> TrustHistory:
+        """The pin and the trust in force after the last record."""
+        return self._history
 
     def revoked_since(self) -> list[RevokedSince]:
         """The keys that signed and are revoked by the trust that is in force now."""

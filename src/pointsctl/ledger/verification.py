@@ -13,7 +13,7 @@ from pointsctl.ledger.export import ExportedFile
 from pointsctl.ledger.hash_index import HashIndex
 from pointsctl.ledger.heads import NotedHead, compare
 from pointsctl.ledger.signatures import SignatureChecker
-from pointsctl.ledger.signed_records import WATCHED, SignedRecords
+from pointsctl.ledger.signed_records import WATCHED, Noticed, SignedRecords
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ledger import EMPTY, GENESIS, Head, Row
 
@@ -81,13 +81,25 @@ class FileSource:
 
 
 class Verification:
-    """One pass over a source. `since` is a head that was verified before: what comes up to it is believed."""
+    """One pass over a source. `since` is a head that was verified before: what comes up to it is believed.
 
-    def __init__(self, source: Source, checker: SignatureChecker, since: Head = EMPTY) -> None:
+    `noticed` is told of the records of the kinds `watched`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        checker: SignatureChecker,
+        since: Head = EMPTY,
+        *,
+        watched: frozenset[str] = WATCHED,
+        noticed: Noticed = lambda _record, _objection: None,
+    ) -> None:
         self._source = source
         self._since = since
+        self._watched = watched
         self.damages = Damages()
-        self.signed = SignedRecords(self.damages, checker, source.hash_at)
+        self.signed = SignedRecords(self.damages, checker, source.hash_at, noticed)
         self.records = 0
         self.head = since
 
@@ -102,9 +114,9 @@ class Verification:
                 self.records += 1
                 if self.records % _STEP == 0:
                     progress(self.records)
-                if whole and (row.kind in WATCHED or row.signature is not None):
+                if whole and (row.kind in self._watched or row.signature is not None):
                     self.signed.look(row, told=True, line=self._source.line)
-            elif row.kind in WATCHED or row.signature is not None:
+            elif row.kind in self._watched or row.signature is not None:
                 self.signed.look(row, told=False)
         progress(self.records)
         chain = chain or self._chain()

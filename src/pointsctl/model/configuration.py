@@ -12,6 +12,9 @@ from pointsctl.model.duration import Duration
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 
+Without = Literal["backup", "rehearsal", "functions"]
+"""What an environment that is not protected may do without."""
+
 
 class Settings(pydantic.BaseModel):
     """Base of the configuring values: frozen, and an unknown key is an error."""
@@ -33,6 +36,15 @@ class Environment(Settings):
     variables: dict[str, str] = pydantic.Field(
         default_factory=dict, description="variables that `env`, `command` and `http` items see here"
     )
+    without: tuple[Without, ...] = pydantic.Field(
+        (), description="what is deployed here does without; refused where the environment is protected"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _complete_where_protected(self) -> Environment:
+        if self.protected and self.without:
+            raise ValueError("a protected environment does without nothing; expected no `without`")
+        return self
 
 
 class Backup(Settings):
@@ -56,10 +68,11 @@ class ApprovalRole(Settings):
 class Approvals(Settings):
     """Who signs."""
 
-    valid_for: Duration = pydantic.Field(timedelta(days=7), description="how long a signature counts")
-    distinct_people: bool = pydantic.Field(True, description="one person may sign for one role only")
+    valid_for: Duration = pydantic.Field(timedelta(hours=72), description="how long a signature counts")
     roles: dict[Name, ApprovalRole] = pydantic.Field(default_factory=dict, description="who signs, by the role's name")
-    trust: str = pydantic.Field("trust", description="folder with the approval policy and the keys, beside the checklist")
+    trust: str = pydantic.Field(
+        "trust", description="folder with the approval policy and the keys, beside the checklist"
+    )
 
 
 class Migrations(Settings):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pointsctl.errors import UsageError
+from pointsctl.ledger.damage import Damages
+from pointsctl.ledger.signatures import SignatureChecker
+from pointsctl.ledger.signed_records import SignedRecords
+from pointsctl.ledger.stock_tools import hash_commands, signature_commands
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ledger import EMPTY, Head, Kind, MalformedRecordError, Record, Row, is_hash, read_record
 from pointsctl.model.problems import nearest
 
 _WINDOW = 1_000
+TRUST_KINDS = (str(Kind.ENVIRONMENT_PINNED), str(Kind.POLICY_PINNED), str(Kind.POLICY_SIGNED))
 
 
 @dataclass(frozen=True)
@@ -90,3 +95,18 @@ def one_record(ledger: Ledger, seq: int) -> Seen:
     if row is None:
         raise UsageError(f"no record {seq}", hint=f"the last one is {ledger.head().seq}; see `pointsctl ledger log`")
     return seen(row)
+
+
+def commands_for(ledger: Ledger, one: Seen, variables: Mapping[str, str]) -> list[str]:
+    """Shell lines that check the record and its signature, with the policy that was in force when it was recorded.
+
+    `variables` is the process environment, for PATH. Raises ToolMissingError where policies were signed and cannot be checked.
+    """
+    lines = hash_commands(one.row.seq)
+    if one.record is None or one.record.signature is None:
+        return lines
+    with SignatureChecker(variables) as checker:
+        watched = SignedRecords(Damages(), checker, ledger.hash_at)
+        for row in ledger.rows(until=one.row.seq - 1, kinds=TRUST_KINDS):
+            watched.look(row, told=False)
+    return [*lines, *signature_commands(one.record, watched.policy_record)]

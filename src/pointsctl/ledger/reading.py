@@ -1,0 +1,83 @@
+"""Reads a whole ledger as a history: every record's place in the chain is checked, every signature, then they are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from pointsctl.errors import RefusedError
+from pointsctl.ledger.damage import Damage, What
+from pointsctl.ledger.signatures import SignatureChecker
+from pointsctl.ledger.signed_records import SIGNED, WATCHED, SignedRecords
+from pointsctl.ledger.store import Ledger
+from pointsctl.ledger.verification import DatabaseSource, Source, Verification
+from pointsctl.model.history import History, Signed, fold
+from pointsctl.model.ledger import Kind, Record
+from pointsctl.model.policy import Trust
+from pointsctl.model.ssh_signature import SignatureFormatError, read_signature
+from pointsctl.model.statement import Statement
+from pointsctl.model.trust_history import statement_of
+
+_READ = WATCHED | {str(Kind.RUN_FINISHED)}
+_ONLY_DO_NOT_COUNT = frozenset({What.UNSIGNED, What.UNREADABLE})
+"""A record that is badly signed or cannot be read opens nothing; it must not be a way to close every gate for ever."""
+
+
+def read_history(ledger: Ledger, variables: Mapping[str, str]) -> History:
+    """The history of the ledger, judged by the database's clock. `variables` is the process environment, for PATH.
+
+    Raises RefusedError (5) when the chain does not hold, and what connecting and checking signatures raise.
+    """
+    # The clock first: what is recorded while the ledger is read is not of the future, it is just not read.
+    return history_of(DatabaseSource(ledger), variables, ledger.now())
+
+
+def history_of(source: Source, variables: Mapping[str, str], now: datetime) -> History:
+    """The history of a source of rows, judged at `now`. Raises RefusedError when the chain does not hold."""
+    noticed: list[tuple[Record, str]] = []
+    with SignatureChecker(variables) as checker:
+        walk = Verification(source, checker, watched=_READ, noticed=lambda record, why: noticed.append((record, why)))
+        walk.walk(lambda _number: None)
+        walk.compare(())
+        _refuse_damage([damage for damage in walk.damages if damage.what not in _ONLY_DO_NOT_COUNT])
+        trusted = walk.signed.trust_history
+        entries = [_entry(record, why, walk.signed, checker, trusted.trust) for record, why in noticed]
+    return fold(History(head=walk.head, now=now, pin=trusted.pin, trust=trusted.trust), entries)
+
+
+def _refuse_damage(damages: list[Damage]) -> None:
+    if damages:
+        first = damages[0]
+        more = f" (and {len(damages) - 1:,} more)" if len(damages) > 1 else ""
+        raise RefusedError(
+            f"the ledger is damaged: {first.records} {first.what.value}: expected {first.expected}, found {first.found}{more}",
+            hint="nothing that it says can be believed; see all of it with `pointsctl ledger verify`",
+        )
+
+
+def _entry(
+    record: Record, objection: str, signed: SignedRecords, checker: SignatureChecker, now_trusted: Trust | None
+) -> Signed[Statement]:
+    statement = statement_of(record) if record.kind in SIGNED else None
+    entry = Signed(record, statement, _fingerprint(record), objection)
+    _, trust = signed.in_force_at(record.seq)
+    if statement is None or objection:
+        return entry
+    if trust is None or now_trusted is None:
+        return replace(entry, objection="no policy was in force with which its signature could be checked")
+    if trust.digest == now_trusted.digest:
+        return entry
+    verdict = checker.check(
+        statement.text(), record.signature or "", statement.principal, now_trusted, record.recorded_at
+    )
+    if verdict.revoked:
+        return replace(entry, since="its key was revoked since", revoked=True)
+    return replace(entry, since="" if verdict.valid else f"the policy was replaced since: {verdict.reason}")
+
+
+def _fingerprint(record: Record) -> str | None:
+    try:
+        return read_signature(record.signature).key.fingerprint if record.signature else None
+    except SignatureFormatError:
+        return None

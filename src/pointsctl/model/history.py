@@ -1,0 +1,238 @@
+"""The state of a deployment as a pure fold over the ledger's records: runs, attestations, waivers, plans, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from pointsctl.model.finding import Outcome
+from pointsctl.model.ledger import EMPTY, Head, Kind, Record
+from pointsctl.model.pin import Pin, read_pin
+from pointsctl.model.plan import Plan, PlanError, read_plan
+from pointsctl.model.policy import Trust
+from pointsctl.model.statement import (
+    ApprovalStatement,
+    AttestationStatement,
+    PlanStatement,
+    Statement,
+    WaiverStatement,
+)
+
+S_co = TypeVar("S_co", bound=Statement, covariant=True)
+
+
+@dataclass(frozen=True)
+class Signed(Generic[S_co]):
+    """A signed record. `objection` says why it never counted (empty when it did); `since` why it counts no longer, such as
+    "its key was revoked since"; `revoked` whether that is the reason. `statement` is None only when it cannot be read.
+    """
+
+    record: Record
+    statement: S_co | None
+    fingerprint: str | None
+    objection: str = ""
+    since: str = ""
+    revoked: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether the signature counts now; expiry and what was signed are for the caller to judge."""
+        return self.statement is not None and not self.objection and not self.since
+
+
+@dataclass(frozen=True)
+class SeenFinding:
+    """The newest finding of an item, as a run recorded it. `age_before` is how long before its record it was made."""
+
+    item: str
+    outcome: Outcome
+    document: Mapping[str, Any]
+    definition: str
+    run_id: str
+    seq: int
+    recorded_at: datetime
+    age_before: timedelta
+
+    def age(self, now: datetime) -> timedelta:
+        """How old it is by the database's clock; negative when its record is of the future."""
+        return now - self.recorded_at + self.age_before
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run's record, without its findings."""
+
+    run_id: str
+    phase: str
+    verdict: str
+    counts: Mapping[str, int]
+    checklist_sha256: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class RecordedPlan:
+    """A plan that counts, with the operator's signature."""
+
+    plan: Plan
+    signed: Signed[PlanStatement]
+
+    @property
+    def digest(self) -> str:
+        """The plan's digest."""
+        return self.plan.digest
+
+
+@dataclass(frozen=True)
+class History:
+    """What the ledger amounts to. `now` is the database's clock when it was read; `unreadable` names the records of these
+    kinds that could not be read, each with why. Findings, attestations and waivers are by item id, oldest first.
+    """
+
+    head: Head = EMPTY
+    now: datetime | None = None
+    pin: Pin | None = None
+    trust: Trust | None = None
+    runs: tuple[RecordedRun, ...] = ()
+    findings: Mapping[str, SeenFinding] = field(default_factory=dict)
+    attestations: Mapping[str, tuple[Signed[AttestationStatement], ...]] = field(default_factory=dict)
+    waivers: Mapping[str, tuple[Signed[WaiverStatement], ...]] = field(default_factory=dict)
+    plans: tuple[RecordedPlan, ...] = ()
+    decisions: tuple[Signed[ApprovalStatement], ...] = ()
+    unreadable: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def plan(self) -> RecordedPlan | None:
+        """The newest plan that counts: it supersedes all earlier ones."""
+        return next((one for one in reversed(self.plans) if one.signed.counts), None)
+
+    def hashes(self, seq: int) -> bool:
+        """Whether the record is within what was read."""
+        return seq <= self.head.seq
+
+
+def fold(history: History, entries: Sequence[Signed[Statement]]) -> History:
+    """The history after these records, in the order of the chain. A record without a statement stands in `Signed` as well.
+
+    What was recorded before a copy was adopted happened to another database, and is forgotten.
+    """
+    folding = _Folding(history)
+    for entry in entries:
+        folding.add(entry)
+    return folding.result()
+
+
+class _Folding:
+    """A fold in progress; mutable, so that a long ledger is folded in linear time."""
+
+    def __init__(self, history: History) -> None:
+        self._start = history
+        self._begin()
+
+    def _begin(self) -> None:
+        self._runs: list[RecordedRun] = []
+        self._findings: dict[str, SeenFinding] = {}
+        self._attestations: dict[str, tuple[Signed[AttestationStatement], ...]] = {}
+        self._waivers: dict[str, tuple[Signed[WaiverStatement], ...]] = {}
+        self._plans: list[RecordedPlan] = []
+        self._decisions: list[Signed[ApprovalStatement]] = []
+        self._unreadable: list[tuple[int, str]] = []
+
+    def add(self, entry: Signed[Statement]) -> None:
+        """One record more."""
+        record, statement = entry.record, entry.statement
+        if record.kind == Kind.ENVIRONMENT_PINNED:
+            if read_pin(record).copied_from is not None:
+                self._begin()
+        elif record.kind == Kind.RUN_FINISHED:
+            self._add_run(record)
+        elif statement is None and record.kind in _SIGNED:
+            self._unreadable.append((record.seq, entry.objection or "it holds no statement of its kind"))
+        elif isinstance(statement, AttestationStatement):
+            for item in statement.items:
+                self._attestations[item.id] = (*self._attestations.get(item.id, ()), _as(entry, statement))
+        elif isinstance(statement, WaiverStatement):
+            item_id = statement.item.id
+            self._waivers[item_id] = (*self._waivers.get(item_id, ()), _as(entry, statement))
+        elif isinstance(statement, ApprovalStatement):
+            self._decisions.append(_as(entry, statement))
+        elif isinstance(statement, PlanStatement):
+            self._add_plan(_as(entry, statement))
+
+    def result(self) -> History:
+        """The history with everything that was added."""
+        return replace(
+            self._start,
+            runs=tuple(self._runs),
+            findings=self._findings,
+            attestations=self._attestations,
+            waivers=self._waivers,
+            plans=tuple(self._plans),
+            decisions=tuple(self._decisions),
+            unreadable=tuple(self._unreadable),
+        )
+
+    def _add_run(self, record: Record) -> None:
+        try:
+            run, findings = _run_of(record)
+        except (KeyError, TypeError, ValueError) as error:
+            self._unreadable.append((record.seq, f"its run cannot be read: {type(error).__name__}"))
+            return
+        self._runs.append(run)
+        self._findings.update(findings)
+
+    def _add_plan(self, entry: Signed[PlanStatement]) -> None:
+        try:
+            plan = read_plan(entry.record.data.get("plan"))
+        except PlanError as error:
+            self._unreadable.append((entry.record.seq, error.message))
+            return
+        if entry.statement is None or entry.statement.plan != plan.digest:
+            self._unreadable.append((entry.record.seq, "its plan is another one than the one that was signed"))
+            return
+        self._plans.append(RecordedPlan(plan, entry))
+
+
+_SIGNED = frozenset({Kind.ITEM_ATTESTED, Kind.ITEM_WAIVED, Kind.PLAN_CREATED, Kind.PLAN_DECIDED})
+"""The kinds of this fold that count only when they are signed."""
+
+T = TypeVar("T", bound=Statement)
+
+
+def _as(entry: Signed[Statement], statement: T) -> Signed[T]:
+    return Signed(entry.record, statement, entry.fingerprint, entry.objection, entry.since, entry.revoked)
+
+
+def _run_of(record: Record) -> tuple[RecordedRun, dict[str, SeenFinding]]:
+    document = record.data["run"]
+    finished = _moment(document["finished_at"])
+    run = RecordedRun(
+        run_id=str(document["run_id"]),
+        phase=str(document["phase"]),
+        verdict=str(document["verdict"]),
+        counts={str(name): int(count) for name, count in document["counts"].items()},
+        checklist_sha256=str(document["checklist_sha256"]),
+        record=record,
+    )
+    findings = {}
+    for one in document["findings"]:
+        findings[str(one["id"])] = SeenFinding(
+            item=str(one["id"]),
+            outcome=Outcome(one["outcome"]),
+            document=one,
+            definition=str(one["definition"]),
+            run_id=run.run_id,
+            seq=record.seq,
+            recorded_at=record.recorded_at,
+            age_before=max(timedelta(0), finished - _moment(one["finished_at"])),
+        )
+    return run, findings
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
