@@ -17,6 +17,7 @@ import rfc8785
 _DEEPEST = 60
 _LONGEST_TEXT_OF_INTEGER = 1_024
 _LARGEST_EXACT = 2**53 - 1
+_FIRST_WITH_EXPONENT = 1e21
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -84,8 +85,9 @@ def _number(value: float) -> int | float | str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    # 1.0 and 1 are one number to JSON, so they must have one digest.
-    return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else float(value)
+    # 1.0 and 1 are one number to JSON, so they must have one digest; what RFC 8785 writes without an exponent, readers take
+    # for an integer.
+    return _number(int(value)) if value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT else float(value)
 
 
 def _other(value: Any) -> Any:
@@ -94,7 +96,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return round(value.total_seconds() * 1000)
+        return _number(round(value.total_seconds() * 1000))
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if isinstance(value, (bytes, bytearray, memoryview)):

@@ -82,8 +82,20 @@ def test_what_json_cannot_hold(value: object, expected: object) -> None:
 
 
 def test_integer_of_any_size() -> None:
-    assert json.loads(canonical_text(10**30)) == 10**30
+    assert canonical_text(2**53 - 1) == "9007199254740991"
+    assert canonical_text(2**53) == '"9007199254740992"', "readers that hold numbers as doubles would round it"
+    assert json.loads(canonical_text(-(10**30))) == str(-(10**30))
+    assert canonical_text(timedelta.max).startswith('"')
     assert canonical_text(1 << 20_000).startswith('"0x1000')
+
+
+def test_the_examples_of_the_standard() -> None:
+    """RFC 8785, section 3.2.2 and 3.2.3: numbers as ECMAScript writes them, keys in the order of UTF-16 code units."""
+    assert canonical_text([333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001]) == (
+        "[333333333.3333333,1e+30,4.5,0.002,1e-27]"
+    )
+    keys = {"\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\U0001f600": 5, "\u0080": 6, "\u00f6": 7}
+    assert list(json.loads(canonical_text(keys)).values()) == [2, 4, 6, 7, 1, 5, 3]
 
 
 def test_a_value_that_holds_itself_ends() -> None:
