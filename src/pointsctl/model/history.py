@@ -105,8 +105,11 @@ class History:
 
     @property
     def plan(self) -> RecordedPlan | None:
-        """The newest plan that counts: it supersedes all earlier ones."""
-        return next((one for one in reversed(self.plans) if one.signed.counts), None)
+        """The newest plan: it superseded all earlier ones when it was made, so none of them comes back when its operator's
+        key is revoked.
+        """
+        newest = next((one for one in reversed(self.plans) if not one.signed.objection), None)
+        return newest if newest is not None and newest.signed.counts else None
 
     def hashes(self, seq: int) -> bool:
         """Whether the record is within what was read."""
@@ -177,7 +180,7 @@ class _Folding:
     def _add_run(self, record: Record) -> None:
         try:
             run, findings = _run_of(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._unreadable.append((record.seq, f"its run cannot be read: {type(error).__name__}"))
             return
         self._runs.append(run)
