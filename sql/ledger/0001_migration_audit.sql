@@ -53,8 +53,8 @@ declare
     v_twice boolean;
 begin
     new.kind := coalesce(new.kind, 'migration.noted');
-    -- Whoever may write these decides what all other records are worth, so a key that leaked from a service must not.
-    if new.kind in ('ledger.installed', 'environment.pinned', 'policy.pinned')
+    -- Nobody signs these, and gates believe them, so a key that leaked from a service must not write them.
+    if new.kind in ('ledger.installed', 'environment.pinned', 'policy.pinned', 'run.finished')
         and not has_table_privilege(v_writer, tg_relid, 'INSERT WITH GRANT OPTION')
     then
         raise exception 'the role % may not append a record of the kind %', quote_ident(v_writer), quote_literal(new.kind)

@@ -3,11 +3,12 @@
 -- given: after, until, kinds
 -- The columns are written out again as the trigger wrote them, around whatever `data` is, and compared byte by byte: nothing
 -- is parsed, so that a row that somebody altered is inconsistent and never an error that hides the rows after it. Without the
--- `offset 0` both texts would be written once for each place where they are used, which takes most of the time.
+-- `offset 0` both texts would be written once for each place where they are used, and characters take longer to count than
+-- bytes: together that is half of the time.
 select coalesce(seq, 0), coalesce(kind, ''), coalesce(previous_hash, ''), coalesce(hash, ''), coalesce(body, ''), signature,
     coalesce(
-        starts_with(body, head) and right(body, length(tail)) = tail
-            and octet_length(body) >= octet_length(head) + octet_length(tail),
+        starts_with(body, head) and octet_length(body) >= octet_length(head) + octet_length(tail)
+            and substring(textsend(body) from octet_length(body) - octet_length(tail) + 1) = textsend(tail),
         false
     )
 from only public.migration_audit, lateral (

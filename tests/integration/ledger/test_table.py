@@ -213,7 +213,7 @@ def test_clients_may_nothing(psql: Connection) -> None:
 def test_leaked_key_of_the_service_lays_no_foundation(ledger: Ledger, psql: Connection) -> None:
     head = ledger.head()
     psql.execute(b"SET ROLE service_role")
-    for kind in ("ledger.installed", "environment.pinned", "policy.pinned"):
+    for kind in ("ledger.installed", "environment.pinned", "policy.pinned", "run.finished"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="may not append a record of the kind"):
             _insert(psql, kind=kind)
     assert ledger.head() == head

@@ -1,0 +1,3 @@
+-- id: applied-migrations
+-- title: the versions of the migrations that were applied
+select version::text from supabase_migrations.schema_migrations
