@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 
 from pages.markdown import table
 
 from pointsctl.sandbox.faults import faults
 from screens.normal import normal
-from screens.stage import FILES, stage
+from screens.preparations import FILES
+from screens.stage import stage
+from screens.stand_ins import StandIns
 from screens.story import STORY, Screen, StoryError
 
 _BLOCK = re.compile(r"(?ms)^<!-- (screen|file|table): (\S+) -->\n(.*?)^<!-- /\1 -->$")
@@ -79,9 +82,10 @@ def _table(name: str) -> str:
 @cache
 def all_screens() -> Mapping[str, str]:
     """Every screen of the story as a fenced block. Runs the whole story once."""
+    stand_ins = StandIns(datetime.now(UTC))
     with stage() as on_stage:
         return {
-            name: _fenced(screen, [normal(on_stage.output(run)) for run in screen.runs])
+            name: _fenced(screen, [normal(on_stage.output(run), stand_ins) for run in screen.runs])
             for name, screen in STORY.items()
         }
 

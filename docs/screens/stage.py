@@ -17,10 +17,10 @@ from string import Template
 from pointsctl.postgres import administration
 from pointsctl.sandbox.databases import OWNER, sandbox_cluster
 from pointsctl.sandbox.layout import Layout
+from screens.preparations import FILES
 from screens.requests import answer
 from screens.story import Run, StoryError
 
-FILES = Path(__file__).parent / "files"
 # The length of the path decides where lines break, so it must not depend on TMPDIR.
 _SHORT = "/tmp"  # noqa: S108 (mkdtemp makes a private folder in it)
 _PATIENCE_S = 300
@@ -39,16 +39,19 @@ class Stage:
             "COLUMNS": "80",
             "NO_COLOR": "1",
             "POINTSCTL_SANDBOX_DIR": str(self._sandbox),
+            "BACKUP_STORE": (folder / "store").as_uri(),
         }
         self._values: dict[str, str] = {}
 
     def output(self, run: Run) -> str:
         """What the command prints: its messages where it is expected to print nothing else. Raises StoryError."""
+        for prepare in run.before:
+            prepare(self._folder)
         if run.line.startswith("curl"):
             return answer(run.line, self._values)
         variables = {name: Template(value).substitute(self._values) for name, value in run.variables.items()}
         command = [sys.executable, "-m", *shlex.split(run.line)]
-        done = self._done(command, variables)
+        done = self._done(command, variables, together=run.messages)
         if run.exit_code not in (None, done.returncode):
             raise StoryError(
                 f"`{run.line}` ended with {done.returncode}, not {run.exit_code}:\n{done.stdout}{done.stderr}"
@@ -80,13 +83,16 @@ class Stage:
         done = self._done([sys.executable, str(FILES / "make_token.py"), str(self._sandbox), role])
         return done.stdout.strip()
 
-    def _done(self, command: list[str], variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def _done(
+        self, command: list[str], variables: Mapping[str, str] | None = None, *, together: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=self._folder,
             env={**self._variables, **(variables or {})},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if together else subprocess.PIPE,
             text=True,
             timeout=_PATIENCE_S,
             check=False,

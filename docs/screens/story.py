@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from screens.preparations import change_migration, make_people, rewrite_ledger, write_migration
 
 
 class StoryError(Exception):
@@ -15,11 +18,14 @@ class Run:
     """A command line as people type it (`pointsctl ...` or `curl ...`), and the exit code that the story expects.
 
     `exit_code` is None where it depends on the machine. `variables` are set for this command only and are not shown.
+    `before` is done in the folder first. With `messages`, what goes to stderr is shown too.
     """
 
     line: str
     exit_code: int | None = 0
     variables: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Callable[[Path], object], ...] = ()
+    messages: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,15 @@ def _own(line: str, exit_code: int, *parts: tuple[str, str]) -> Screen:
     return Screen((Run(line, exit_code, {"PRODUCTION_DATABASE_URL": "$OWN_DATABASE_URL"}),), parts)
 
 
+def _after(before: Callable[[Path], object], line: str, exit_code: int, *parts: tuple[str, str]) -> Screen:
+    return Screen((Run(line, exit_code, before=(before,)),), parts)
+
+
+def _signed(line: str, *parts: tuple[str, str], before: tuple[Callable[[Path], object], ...] = ()) -> Screen:
+    """What somebody signs is shown to them before they do, on stderr."""
+    return Screen((Run(line, before=before, messages=True),), parts)
+
+
 def _post(function: str, key: str, body: str) -> Run:
     head = f"curl -s $URL/functions/v1/{function} -X POST"
     if not key:
@@ -53,6 +68,7 @@ def _event(nonce: str) -> Run:
 
 _COUPON = '{"template_id": "00000000-0000-4000-8000-000000000001", "nonce": "third-try"}'
 _COUNTS_TO_END = (r"^\d+ pass, ", r"\Z")
+_COUNTS_TO_EXIT = (r"^\d+ pass, ", r"^\(exit ")
 
 # The order matters. A name that begins with `-` is run and shown nowhere.
 STORY: Mapping[str, Screen] = {
@@ -82,17 +98,45 @@ STORY: Mapping[str, Screen] = {
     "waiting": _one("pointsctl preflight --env sandbox", 3, (r"^waiting for", r"^$"), _COUNTS_TO_END),
     "audit-run": _one("pointsctl audit run cache-balance coupon-duplicates --env sandbox"),
     "since": _one("pointsctl audit run cache-balance --env sandbox --since 2026-01-31T08:00:00Z"),
+    "init-env": _after(make_people, "pointsctl init --env sandbox", 0),
+    "trust-show": _one("pointsctl trust show --env sandbox"),
+    "recorded": _one("pointsctl preflight --env sandbox", 3, _COUNTS_TO_END),
+    "attest": _signed(
+        "pointsctl attest 'staging.smoke-*' 'staging.load-*' --env sandbox --key keys/olga --note 'tried by hand'"
+    ),
+    "plan-create": _signed(
+        "pointsctl plan create --env sandbox --author ada@example.test --key keys/olga", before=(write_migration,)
+    ),
+    "plan-show": _one("pointsctl plan show --env sandbox"),
+    "gate-waiting": _one("pointsctl gate pre-deployment --env sandbox", 3),
+    "approve": _signed("pointsctl approve --env sandbox --key keys/erin --yes", (r"^erin@example.test as", r"\Z")),
+    "-operations": _one("pointsctl approve --env sandbox --key keys/omar --yes"),
+    "approvals-list": _one("pointsctl approvals list --env sandbox"),
+    "gate-open": _one("pointsctl gate pre-deployment --env sandbox"),
+    "gate-refused": _after(change_migration, "pointsctl gate pre-deployment --env sandbox", 5),
+    "ledger-log": _one("pointsctl ledger log --env sandbox"),
+    "ledger-anchor": _one("pointsctl ledger anchor --env sandbox --key keys/olga"),
+    "ledger-verify": _one("pointsctl ledger verify --env sandbox"),
+    "evidence-export": _after(write_migration, "pointsctl evidence export --env sandbox --output evidence.zip", 0),
+    "evidence-verify": _one("pointsctl evidence verify evidence.zip"),
     "break": _one("pointsctl sandbox break cache-drift"),
     "failure": _one("pointsctl check run target.balances --env sandbox", 1),
     "github": _one("pointsctl check run target.balances --env sandbox --format github", 1),
+    "ledger-damaged": _after(rewrite_ledger, "pointsctl ledger verify --env sandbox", 1),
     "demo": _one(
         "pointsctl demo",
         0,
-        (r"^\[5/9\]", r"^\$ pointsctl preflight"),
-        (r"^security-audit$", r"security.client-write-fails"),
-        (r"^\d+ pass, ", r"^\(exit 3"),
-        (r"^\[6/9\]", r"^\$ pointsctl preflight"),
-        (r"^  . fail +target.balances$", r"again "),
-        (r"^\d+ pass, ", r"^\(exit 1"),
+        (r"^\[\d+/\d+\] Ask whether", r"^\$ pointsctl preflight"),
+        _COUNTS_TO_EXIT,
+        (r"^\[\d+/\d+\] Plant two defects", r"^planted rls-disabled"),
+        (r"^  . fail +target.balances$", r"    expected"),
+        _COUNTS_TO_EXIT,
+        (r"^\[\d+/\d+\] The gate asks the ledger", r"^    run"),
+        (r"^closed", r"^\(exit 3"),
+        (r"^\[\d+/\d+\] The gate is open", r"^open"),
+        (r"^\[\d+/\d+\] One byte of", r"^    next"),
+        (r"^closed", r"^\(exit 5"),
+        (r"^\[\d+/\d+\] In a folder with nothing else", r"^\$ "),
+        (r"^whole", r"\Z"),
     ),
 }

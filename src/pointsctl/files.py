@@ -6,10 +6,12 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pointsctl.errors import CouldNotLookError, StorageError
 from pointsctl.model.cancellation import Cancellation
@@ -116,10 +118,32 @@ def _write_into(path: Path, parts: Iterable[str]) -> None:
 
 
 def _replace(path: Path, parts: Iterable[str]) -> None:
+    with _replacing(path) as file:
+        file.writelines(part.encode("utf-8", errors="backslashreplace") for part in parts)
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file with mode 0600 that takes the place of `path` when the block ends well, and is gone when it does not.
+
+    A link stays a link. Raises StorageError, also when there is something at `path` that is no regular file.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise StorageError(f"cannot write {path}: it is no regular file", hint="name a file that may be replaced")
+        with _replacing(Path(os.path.realpath(path))) as file:
+            yield file
+    except OSError as error:
+        hint = f"check that {path.parent} may be written to"
+        raise StorageError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(parts)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

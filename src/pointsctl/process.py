@@ -23,6 +23,7 @@ from pointsctl.model.time_limit import over, stop_if_over
 HEAD_BYTES = 1024 * 1024
 TAIL_BYTES = 64 * 1024
 _POLL_SECONDS = 0.02
+_ENDING_SECONDS = 0.002
 _DRAIN_SECONDS = 0.5
 _FAREWELL_SECONDS = 2.0
 
@@ -202,7 +203,8 @@ def _collect(
 
 def _read(selector: selectors.BaseSelector) -> bool:
     """Read what is there; False when nothing came for a moment."""
-    ready = selector.select(timeout=_POLL_SECONDS)
+    # A program that has closed its outputs is about to end; a signature takes less time than a poll.
+    ready = selector.select(timeout=_POLL_SECONDS if selector.get_map() else _ENDING_SECONDS)
     for key, _ in ready:
         chunk = os.read(key.fd, TAIL_BYTES)
         if chunk:

@@ -1,4 +1,4 @@
-"""`make bench`: start-up, audits, the whole preflight, memory; each as a ratio against what it is compared with."""
+"""`make bench`: start-up, the ledger, audits, the whole preflight, memory; each as a ratio against what it is compared with."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from pointsctl.workflow.check_environment import Surroundings
 from pointsctl.workflow.load_checklist import load_checklist
 from pointsctl.workflow.run_audits import run_audits
 from tests.bench import paper
+from tests.bench.ledger import ledger
 from tests.bench.measure import Ratio, run, side_by_side
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "3000000"))
@@ -35,7 +36,7 @@ OUT = Console(width=110, highlight=False)
 
 def main() -> None:
     """Measure everything and print one table."""
-    ratios = list(start_up())
+    ratios = [*start_up(), *ledger(OUT)]
     with sandbox() as (environment, directory):
         ratios.extend(audits(environment))
         ratios.extend(whole_preflight(directory))

@@ -127,8 +127,8 @@ def unguarded(admin_url: str) -> Iterator[Connection]:
     with connect(admin_url, autocommit=False) as connection:
         connection.execute("alter table public.migration_audit disable trigger user")
         connection.execute(
-            "alter table public.migration_audit drop constraint migration_audit_pkey,"
-            " drop constraint migration_audit_previous_hash_key, drop constraint migration_audit_hash_key"
+            "alter table public.migration_audit drop constraint if exists migration_audit_pkey,"
+            " drop constraint if exists migration_audit_previous_hash_key, drop constraint if exists migration_audit_hash_key"
         )
         yield connection
         for name, column in (("hash_key", "hash"), ("previous_hash_key", "previous_hash")):

@@ -15,7 +15,8 @@ import yaml
 from screens.blocks import blocks, excerpt, filled
 from screens.normal import normal
 from screens.requests import answer
-from screens.stage import FILES, Stage
+from screens.preparations import FILES
+from screens.stage import Stage
 from screens.story import STORY, Run, StoryError
 
 from pointsctl import errors, kinds

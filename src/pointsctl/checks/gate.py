@@ -8,6 +8,7 @@ from typing import ClassVar
 import pydantic
 
 from pointsctl.checks.interface import Check, World
+from pointsctl.model.configuration import Without
 from pointsctl.model.finding import Finding, JsonValue, Observation, Outcome
 
 _SATISFYING = {Outcome.PASS, Outcome.WAIVED}
@@ -17,10 +18,12 @@ class Gate(Check):
     """Passes when every item it stands for has passed (or is waived, with a signature).
 
     Without `items` it stands for its own sub-items. A skipped item does not hold a gate closed, but a gate whose items were
-    all skipped has seen nothing and stays closed.
+    all skipped has seen nothing and stays closed, unless each was skipped because the environment declares to do without it:
+    then it is skipped too.
     """
 
     needs_environment: ClassVar[bool] = False
+    reads_the_ledger: ClassVar[bool] = True
 
     items: tuple[str, ...] | None = pydantic.Field(
         None, min_length=1, description="ids, or globs such as `staging.*`; left out, the sub-items"
@@ -52,6 +55,10 @@ class Gate(Check):
             return Observation.passed(
                 f"all satisfied: {observed}", observed=observed, expected="all", evidence=evidence
             )
+        left_out = _left_out(findings, world.without)
+        if worst is None and left_out:
+            reason = f"{world.target or world.environment} does without {', '.join(left_out)}"
+            return Observation.skipped(reason, evidence={"without": left_out})
         if worst is None:
             return Observation.error("every item was skipped, so nothing is known", hint="see why each was skipped")
         return Observation(
@@ -62,6 +69,17 @@ class Gate(Check):
             hint=f"pointsctl check show {worst.id}",
             evidence=evidence,
         )
+
+
+def _left_out(findings: list[Finding], without: tuple[Without, ...]) -> list[str]:
+    """What the environment does without, when that is why every one of them was skipped; else nothing."""
+    left_out: set[str] = set()
+    for finding in findings:
+        reasons = finding.observation.evidence.get("without")
+        if not isinstance(reasons, list) or not reasons or not set(reasons) <= set(without):
+            return []
+        left_out.update(reasons)
+    return sorted(left_out)
 
 
 def _worst(findings: list[Finding]) -> Finding | None:

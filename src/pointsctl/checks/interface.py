@@ -16,6 +16,7 @@ from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Without
 from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Finding, Observation
+from pointsctl.model.history import History
 from pointsctl.postgres.database import Database
 
 
@@ -26,8 +27,10 @@ class World:
     `environment` is the name of what is looked at (the item's `at`, or the target); `variables` are its variables;
     `target_functions_url` is the target's address where another environment is looked at;
     `directory` is the checklist's folder, against which relative paths count; `findings` holds what this run found for the
-    items that this one needs or refers to; `references` are the items that a gate stands for. `deployment` gives what the
-    target's ledger says (None where it has no ledger); `without` is what the target does without.
+    items that this one needs or refers to; `references` are the items that a gate stands for. `target` is the name of the
+    deployment's target; `history` gives what its ledger says, `deployment` that together with the plan in force (both None
+    where it has no ledger, both raise where it cannot be read); `definition` is the digest of the item's definition;
+    `without` is what the target does without.
     """
 
     item: Item
@@ -44,6 +47,9 @@ class World:
     references: tuple[str, ...] = ()
     deployment: Callable[[], Deployment | None] = lambda: None
     without: tuple[Without, ...] = ()
+    target: str = ""
+    history: Callable[[], History | None] = lambda: None
+    definition: str = ""
 
 
 class Check(pydantic.BaseModel, ABC):
@@ -58,6 +64,12 @@ class Check(pydantic.BaseModel, ABC):
     needs_environment: ClassVar[bool] = True
     """Whether the kind looks at the environment at all; where it cannot be used, the item is an error at once."""
 
+    reads_the_ledger: ClassVar[bool] = False
+    """Whether the kind asks only the ledger, or other items, so that `pointsctl gate` asks it as it is."""
+
+    never_waived: ClassVar[bool] = False
+    """Whether nobody may sign for going on without it, whatever the item says."""
+
     @abstractmethod
     def look(self, world: World) -> Observation:
         """Look at the world once, within `world.timeout`."""
@@ -69,6 +81,10 @@ class Check(pydantic.BaseModel, ABC):
     def secret_variables(self) -> tuple[str, ...]:
         """Names of variables whose values must never appear in any finding."""
         return ()
+
+    def attested_by(self) -> str | None:
+        """The role that may attest the item; empty for everybody who holds a role, None where no person can."""
+        return None
 
     def how(self) -> str:
         """How the item is executed, in a few words, for tables (`audits rls-enabled, rls-policies`)."""

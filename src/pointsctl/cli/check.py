@@ -62,13 +62,15 @@ def run_item(
     jobs: options.Jobs = 4,
     verbose: options.Verbose = False,
     sample: options.Sample = 20,
+    no_record: options.NoRecord = False,
     checklist: options.ChecklistPath = None,
 ) -> int:
     """Execute one item, and the items that it needs.
 
     Example: pointsctl check run security.rls-enabled --env staging
 
-    Exit codes: 0 satisfied; 1 failed; 2 usage or checklist; 3 waits; 4 could not look; 130 interrupted.
+    Exit codes: 0 satisfied; 1 failed; 2 usage or checklist; 3 waits; 4 could not look, or not
+    record the run; 5 the ledger of another environment or database; 130 interrupted.
     """
     from pointsctl.cli.execute import execute
 
@@ -83,4 +85,5 @@ def run_item(
         verbose=verbose,
         sample=sample,
         checklist=checklist,
+        record=not no_record,
     )

@@ -32,6 +32,19 @@ def confirm_environment(name: str, protected: bool, given: str | None) -> None:
     raise RefusedError(f"the name that was typed is not {name!r}", hint=hint)
 
 
+def confirm_yes(question: str, *, given: bool) -> None:
+    """Return when somebody says yes at the terminal, or it was `given` as --yes.
+
+    Raises RefusedError for anything else, and when there is nobody to ask.
+    """
+    if given:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RefusedError("nobody is at a terminal to confirm it", hint="to go on without a terminal: --yes")
+    if _typed(f"{question} [y/N] ").lower() not in {"y", "yes"}:
+        raise RefusedError("it was not confirmed", hint="nothing was changed")
+
+
 def _typed(question: str) -> str:
     sys.stderr.write(question)
     sys.stderr.flush()

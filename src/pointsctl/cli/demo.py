@@ -1,58 +1,26 @@
-"""`pointsctl demo`: the story so far, told by running the real commands against a sandbox of its own."""
+"""`pointsctl demo`: the main job, told by running the real commands against a sandbox of its own."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from pointsctl.errors import ExitCode
 
+if TYPE_CHECKING:
+    from pointsctl.cli.demo_story import Step
+
 COULD_NOT_LOOK, INTERRUPTED = int(ExitCode.COULD_NOT_LOOK), int(ExitCode.INTERRUPTED)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command of the story, why it is run, and the exit codes that the story expects."""
-
-    why: str
-    arguments: tuple[str, ...]
-    expected: int = 0
-
-
-STORY = (
-    Step("Write a starter checklist: every box of the deployment checklist, as data.", ("init",)),
-    Step("Start a private PostgreSQL with Supabase's conventions, and a reference points service.", ("sandbox", "up")),
-    Step(
-        "Make users, events and coupons, the same ones every time.",
-        ("sandbox", "traffic", "--users", "400", "--events", "8000", "--seed", "7"),
-    ),
-    Step(
-        "And some on staging, where a deployment is tried first.",
-        ("sandbox", "traffic", "--users", "50", "--events", "1000", "--seed", "8", "--database", "sandbox-staging"),
-    ),
-    Step(
-        "Ask whether a deployment may begin. What a machine can decide passes; people have not signed yet: exit 3.",
-        ("preflight", "--env", "sandbox"),
-        expected=3,
-    ),
-    Step("Plant a defect: a balance that does not follow from its events.", ("sandbox", "break", "cache-drift")),
-    Step("And another: a table whose rows every user can read.", ("sandbox", "break", "rls-disabled")),
-    Step(
-        "Ask again. The gate is closed, and the offending rows are shown: exit 1.", ("preflight", "--env", "sandbox"), 1
-    ),
-    Step("Mend everything by starting from fresh databases.", ("sandbox", "reset")),
-)
-CLEAN_UP = Step("Stop the sandbox and delete its data.", ("sandbox", "down", "--purge"))
 
 
 def demo(
     keep: bool = typer.Option(False, "--keep", help="Leave the sandbox and its folder for a look around."),
 ) -> int:
-    """Run the main job in a private sandbox, with two planted defects, and say what happens.
+    """Run the main job in a private sandbox and say what happens: from two planted defects to a proof without a database.
 
     Example: pointsctl demo
 
@@ -68,45 +36,76 @@ def demo(
         **os.environ,
         "POINTSCTL_SANDBOX_DIR": str(folder / "sandbox"),
         "POINTSCTL_CHECKLIST": str(folder / "checklist.yaml"),
+        # Anchors of another sandbox would speak against this one.
+        "BACKUP_STORE": (folder / "store").as_uri(),
     }
-    environment.pop("POINTSCTL_ENV", None)
+    for name in ("POINTSCTL_ENV", "POINTSCTL_KEY"):
+        environment.pop(name, None)
     try:
         return _tell(folder, environment)
     finally:
         if keep:
             _say(f"\nkept: {folder}\n  export POINTSCTL_SANDBOX_DIR={folder / 'sandbox'}\n")
         else:
-            _run(CLEAN_UP, folder, environment, quiet=True)
+            from pointsctl.cli.demo_story import CLEAN_UP
+
+            _run(CLEAN_UP, CLEAN_UP.lines[0], folder, environment, quiet=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell(folder: Path, environment: Mapping[str, str]) -> int:
-    for number, step in enumerate(STORY, start=1):
-        why = textwrap.fill(f"[{number}/{len(STORY)}] {step.why}", 78)
-        _say(f"\n{why}\n$ pointsctl {' '.join(step.arguments)}\n")
-        code = _run(step, folder, environment)
-        if code == INTERRUPTED:
-            _say("\ninterrupted; the demo stops here and takes its sandbox away\n")
-            return code
-        if code != step.expected:
-            _say(f"\nthe demo expected exit {step.expected} and got {code}; it stops here\n")
-            return code if code == COULD_NOT_LOOK else 1
+    from pointsctl.cli.demo_story import STORY
+
+    told = [step for step in STORY if step.why]
+    for step in STORY:
+        if step.why:
+            _say("\n" + textwrap.fill(f"[{told.index(step) + 1}/{len(told)}] {step.why}", 78) + "\n")
+        if step.write is not None:
+            _say(f"({step.write(folder)})\n")
+        for line in step.lines:
+            code = _told_line(step, line, folder, environment)
+            if code is not None:
+                return code
         if step.expected:
-            _say(f"(exit {code}, as expected)\n")
+            _say(f"(exit {step.expected}, as expected)\n")
     _say(
         "\nThat is the main job. Next, in your own project:\n  pointsctl init; pointsctl doctor; pointsctl preflight --env NAME\n"
     )
     return 0
 
 
-def _run(step: Step, folder: Path, environment: Mapping[str, str], *, quiet: bool = False) -> int:
+def _told_line(step: Step, line: str, folder: Path, environment: Mapping[str, str]) -> int | None:
+    """Run one line of a step; the exit code with which the demo ends because of it, or None when it goes on."""
+    into = f" > {step.into}" if step.into else ""
+    _say(f"$ {line}{into}\n")
+    code = _run(step, line, folder, environment)
+    expected = step.expected if line == step.lines[-1] else 0
+    if code == INTERRUPTED:
+        _say("\ninterrupted; the demo stops here and takes its sandbox away\n")
+        return code
+    if code != expected:
+        _say(f"\nthe demo expected exit {expected} and got {code}; it stops here\n")
+        return code if code == COULD_NOT_LOOK else 1
+    return None
+
+
+def _run(step: Step, line: str, folder: Path, environment: Mapping[str, str], *, quiet: bool = False) -> int:
+    import contextlib
+    import shlex
     import subprocess
     import sys
 
-    # The folder is the working directory, so that no other checklist above the caller's folder is found.
-    command = [sys.executable, "-m", "pointsctl", *step.arguments]
-    output = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, cwd=folder, env=dict(environment), stdout=output, check=False).returncode
+    program, *arguments = shlex.split(line)
+    command = [sys.executable, "-m", "pointsctl"] if program == "pointsctl" else [program]
+    into = (
+        (folder / step.into).open("wb") if step.into else contextlib.nullcontext(subprocess.DEVNULL if quiet else None)
+    )
+    with into as output:
+        # The folder is the working directory, so that no other checklist above the caller's folder is found.
+        done = subprocess.run(
+            [*command, *arguments], cwd=folder / step.folder, env=dict(environment), stdout=output, check=False
+        )
+    return done.returncode
 
 
 def _say(text: str) -> None:

@@ -156,7 +156,7 @@ def verify(
     from pointsctl.workflow.verify_ledger import Request, verify_database, verify_file
 
     given = tuple(read_head(head) for head in heads or ())
-    request = Request(read_head(since) if since else EMPTY, given, dict(os.environ))
+    request = Request(read_head(since) if since is not None else EMPTY, given, dict(os.environ))
     with closing(Counting(sys.stderr, ci=bool(os.environ.get("CI")))) as counting:
         if file is not None:
             place, verified = {"file": str(file)}, verify_file(file, request, counting)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 LIST_SCHEMA = "pointsctl/records/v1"
 SCHEMA = "pointsctl/record/v1"
 ANCHOR_SCHEMA = "pointsctl/anchored/v1"
-_NARROW = 72
+_NARROW = 100
 _ABOUT = 300
+_LONGEST_LINE = 100_000
 _UNREADABLE = "cannot be read; run `pointsctl ledger verify`"
 
 
@@ -60,10 +61,10 @@ def _narrow_list(out: Console, records: Sequence[Seen]) -> None:
 
     for one in records:
         seq, moment, kind, by, about = _cells(one)
-        out.print(Text(f"{seq} {kind}"), overflow="fold")
-        for line in (moment, f"{by}: {about}" if by and about else by or about):
-            if line:
-                out.print(Text(f"  {line}"), overflow="fold")
+        out.print(Text(f"{seq} {kind} {moment}".rstrip()), overflow="fold")
+        line = f"{by}: {about}" if by and about else by or about
+        if line:
+            out.print(Text(f"  {line}"), overflow="fold")
 
 
 def _cells(one: Seen) -> tuple[str, str, str, str, str]:
@@ -127,8 +128,8 @@ def record_page(one: Seen, commands: Sequence[str], *, as_json: bool) -> None:
     out.print(page)
     for title, text in _texts(one, commands):
         out.print(Text(f"\n{title}:", style="bold"))
-        for line in text.splitlines():
-            out.print(Text(f"  {plain(line, 100_000)}"), overflow="fold", soft_wrap=not out.is_terminal)
+        # Not folded to the terminal: a shell line is copied.
+        sys.stdout.writelines(f"  {plain(line, _LONGEST_LINE)}\n" for line in text.splitlines())
 
 
 def _facts(one: Seen) -> list[tuple[str, str]]:

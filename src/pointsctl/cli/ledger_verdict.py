@@ -60,7 +60,7 @@ def _lines(verified: Verified) -> Iterator[str]:
     for difference in verified.table:
         yield f"the table is not as it was installed: {difference}"
     after = f" after record {verified.since.seq:,}" if verified.since != EMPTY else ""
-    yield f"{verified.records:,} records{after}, {verified.signatures:,} signatures that count"
+    yield f"{_counted(verified.records, 'record')}{after}, {_counted(verified.signatures, 'good signature')}"
     for one in verified.revoked:
         where = f"record {one.first}" if one.number == 1 else f"{one.number:,} records from {one.first} to {one.last}"
         yield f"the key {one.fingerprint} of {one.principal} is revoked since: valid when recorded, {where}"
@@ -81,10 +81,14 @@ def _damage(damage: Damage) -> Iterator[str]:
 def _anchors(verified: Verified) -> Iterator[str]:
     anchors = verified.anchors
     if anchors.heads:
-        yield f"{len(anchors.heads):,} good anchors in {anchors.store}"
+        yield f"{_counted(len(anchors.heads), 'good anchor')} in {anchors.store}"
     if anchors.note:
         yield f"not compared with an anchor: {anchors.note}"
     if verified.fixed < verified.head.seq:
         by = "signature or anchor" if anchors.heads else "signature"
         first = verified.fixed + 1
         yield f"no {by} fixes the records from {first} on: a superuser could have rewritten or removed them"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

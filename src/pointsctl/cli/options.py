@@ -21,6 +21,9 @@ ChecklistPath = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document (the same as --format json).")]
+NoRecord = Annotated[
+    bool, typer.Option("--no-record", help="Do not record the run in the ledger, for those who may only read it.")
+]
 Confirm = Annotated[
     str | None,
     typer.Option("--confirm", metavar="NAME", help="The environment's name, as a script confirms a protected one."),

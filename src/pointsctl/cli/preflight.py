@@ -19,6 +19,7 @@ def preflight(
     jobs: options.Jobs = 4,
     verbose: options.Verbose = False,
     sample: options.Sample = 20,
+    no_record: options.NoRecord = False,
     checklist: options.ChecklistPath = None,
 ) -> int:
     """Look at everything that must hold before a deployment, and say whether it may begin.
@@ -26,7 +27,7 @@ def preflight(
     Example: pointsctl preflight --env production
 
     Exit codes: 0 the gate is open; 1 a check failed; 2 usage or checklist; 3 waits for a person or for time; 4 could not
-    look at something; 130 interrupted.
+    look at something, or not record the run; 5 the ledger of another environment or database; 130 interrupted.
     """
     from pointsctl.cli.execute import execute
 
@@ -41,4 +42,5 @@ def preflight(
         verbose=verbose,
         sample=sample,
         checklist=checklist,
+        record=not no_record,
     )

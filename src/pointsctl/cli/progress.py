@@ -31,7 +31,7 @@ class RunProgress(Observer, Protocol):
         """Leave the terminal as it was; harmless when nothing is shown, and when called again."""
 
 
-class _Forgiving(io.TextIOBase):
+class Forgiving(io.TextIOBase):
     """A stream that drops what cannot be written.
 
     Progress is not the result: a terminal that hung up, or a reader that went away, must not end a run whose report goes
@@ -73,7 +73,7 @@ class PlainProgress:
     """One line for each item when it ends, such as `[3/41] pass security.rls-enabled (12 ms): 3 tables looked at`."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = cast("TextIO", _Forgiving(stream))
+        self._stream = cast("TextIO", Forgiving(stream))
         self._lock = threading.Lock()
         self._total = self._done = 0
 
@@ -112,7 +112,7 @@ class LiveProgress:
 
     def __init__(self, stream: TextIO, *, width: int | None = None, brief: bool = False) -> None:
         self._brief = brief
-        self._stream = cast("TextIO", _Forgiving(stream))
+        self._stream = cast("TextIO", Forgiving(stream))
         self._width = width
         self._lock = threading.Lock()
         self._progress: Progress | None = None

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import typer
 
-from pointsctl.cli import audit, check, demo, doctor, init, ledger, preflight, run, sandbox, trust, verify
+from pointsctl.cli import (
+    approvals,
+    approve,
+    attest,
+    audit,
+    check,
+    demo,
+    doctor,
+    evidence,
+    gate,
+    init,
+    ledger,
+    plan,
+    preflight,
+    run,
+    sandbox,
+    trust,
+    verify,
+    waive,
+)
 
 app = typer.Typer(
     name="pointsctl",
@@ -39,9 +58,16 @@ app.command("doctor", short_help="What is on this machine and reachable, with fi
 app.command("preflight", short_help="May the deployment begin?")(preflight.preflight)
 app.command("run", short_help="Look at any phase or section of the checklist.")(run.run)
 app.command("verify", short_help="Does it hold after the deployment?")(verify.verify)
+app.command("gate", short_help="May it go on? Decided from the ledger alone.")(gate.gate)
+app.command("attest", short_help="A person says that an item is done, signed.")(attest.attest)
+app.command("waive", short_help="Somebody signs for going on without an item.")(waive.waive)
+app.command("approve", short_help="Approve or reject a plan with your SSH key.")(approve.approve)
+app.add_typer(approvals.app, name="approvals", short_help="Who approved what: list, import, verify.")
 app.add_typer(check.app, name="check", short_help="The items: list, show, run one.")
 app.add_typer(audit.app, name="audit", short_help="The SQL audits: list, run.")
 app.add_typer(ledger.app, name="ledger", short_help="The records: log, show, verify, export, anchor.")
+app.add_typer(evidence.app, name="evidence", short_help="All that a ledger proves, as one file: export, verify.")
+app.add_typer(plan.app, name="plan", short_help="What is to be deployed, by digest: create, show, list.")
 app.add_typer(trust.app, name="trust", short_help="The approval policy: show, update, start one.")
 app.add_typer(sandbox.app, name="sandbox", short_help="A private PostgreSQL to try everything on.")
 app.command("demo", short_help="The main job in a sandbox, narrated.")(demo.demo)

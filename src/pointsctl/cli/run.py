@@ -17,6 +17,7 @@ def run(
     jobs: options.Jobs = 4,
     verbose: options.Verbose = False,
     sample: options.Sample = 20,
+    no_record: options.NoRecord = False,
     checklist: options.ChecklistPath = None,
 ) -> int:
     """Look at every item of a phase or section of the checklist.
@@ -24,7 +25,7 @@ def run(
     Example: pointsctl run post-deployment/verification --env production
 
     Exit codes: 0 everything is satisfied; 1 a check failed; 2 usage or checklist; 3 waits for a person or for time; 4
-    could not look at something; 130 interrupted.
+    could not look at something, or not record the run; 5 the ledger of another environment or database; 130 interrupted.
     """
     from pointsctl.cli.execute import execute
 
@@ -40,4 +41,5 @@ def run(
         verbose=verbose,
         sample=sample,
         checklist=checklist,
+        record=not no_record,
     )

@@ -128,6 +128,8 @@ def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
             functions_url=one.functions_url,
             variables=dict(one.variables),
             at={"staging": SANDBOX_NAMES[1]},
+            # What a sandbox has none of; a protected environment cannot declare this.
+            without=("backup", "rehearsal", "functions"),
         )
         for one in found
     }

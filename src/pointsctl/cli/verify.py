@@ -13,6 +13,7 @@ def verify(
     jobs: options.Jobs = 4,
     verbose: options.Verbose = False,
     sample: options.Sample = 20,
+    no_record: options.NoRecord = False,
     checklist: options.ChecklistPath = None,
 ) -> int:
     """Look at what must hold after a deployment; the same as `run post-deployment/verification`.
@@ -20,7 +21,7 @@ def verify(
     Example: pointsctl verify --env production
 
     Exit codes: 0 everything is satisfied; 1 a check failed; 2 usage or checklist; 3 waits for a person or for time; 4
-    could not look at something; 130 interrupted.
+    could not look at something, or not record the run; 5 the ledger of another environment or database; 130 interrupted.
     """
     from pointsctl.cli.execute import execute
 
@@ -35,4 +36,5 @@ def verify(
         verbose=verbose,
         sample=sample,
         checklist=checklist,
+        record=not no_record,
     )

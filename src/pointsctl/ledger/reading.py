@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pointsctl.errors import RefusedError
 from pointsctl.ledger.damage import Damage, What
+from pointsctl.ledger.heads import NotedHead
 from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.signed_records import SIGNED, WATCHED, SignedRecords
 from pointsctl.ledger.store import Ledger
@@ -19,27 +20,37 @@ from pointsctl.model.ssh_signature import SignatureFormatError, read_signature
 from pointsctl.model.statement import Statement
 from pointsctl.model.trust_history import statement_of
 
+Witness = Callable[[SignedRecords, SignatureChecker], tuple[Sequence[NotedHead], Sequence[Damage]]]
+"""What is kept outside the database: the heads that must be in the chain, and what is wrong with the witness itself."""
+
 _READ = WATCHED | {str(Kind.RUN_FINISHED)}
 _ONLY_DO_NOT_COUNT = frozenset({What.UNSIGNED, What.UNREADABLE})
 """A record that is badly signed or cannot be read opens nothing; it must not be a way to close every gate for ever."""
 
 
-def read_history(ledger: Ledger, variables: Mapping[str, str]) -> History:
+def _no_witness(_signed: SignedRecords, _checker: SignatureChecker) -> tuple[Sequence[NotedHead], Sequence[Damage]]:
+    return (), ()
+
+
+def read_history(ledger: Ledger, variables: Mapping[str, str], witness: Witness = _no_witness) -> History:
     """The history of the ledger, judged by the database's clock. `variables` is the process environment, for PATH.
 
-    Raises RefusedError (5) when the chain does not hold, and what connecting and checking signatures raise.
+    The chain must also hold against what `witness` knows. Raises RefusedError (5) when the chain does not hold, and what connecting and checking signatures raise.
     """
     # The clock first: what is recorded while the ledger is read is not of the future, it is just not read.
-    return history_of(DatabaseSource(ledger), variables, ledger.now())
+    return history_of(DatabaseSource(ledger), variables, ledger.now(), witness)
 
 
-def history_of(source: Source, variables: Mapping[str, str], now: datetime) -> History:
+def history_of(source: Source, variables: Mapping[str, str], now: datetime, witness: Witness = _no_witness) -> History:
     """The history of a source of rows, judged at `now`. Raises RefusedError when the chain does not hold."""
     noticed: list[tuple[Record, str]] = []
     with SignatureChecker(variables) as checker:
         walk = Verification(source, checker, watched=_READ, noticed=lambda record, why: noticed.append((record, why)))
         walk.walk(lambda _number: None)
-        walk.compare(())
+        heads, damages = witness(walk.signed, checker)
+        walk.compare(heads)
+        for damage in damages:
+            walk.damages.add(damage)
         _refuse_damage([damage for damage in walk.damages if damage.what not in _ONLY_DO_NOT_COUNT])
         trusted = walk.signed.trust_history
         entries = [_entry(record, why, walk.signed, checker, trusted.trust) for record, why in noticed]

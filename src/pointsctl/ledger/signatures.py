@@ -16,7 +16,7 @@ from pointsctl.model.canonical import utc_text
 from pointsctl.model.policy import PolicyError, Trust, is_principal
 from pointsctl.model.problems import shown
 from pointsctl.model.revoked_keys import FILE_NAME, RevokedKeys, is_revocation_list, read_revoked_keys
-from pointsctl.model.signature import SignatureVerdict
+from pointsctl.model.signature import KEY_REVOKED, SignatureVerdict
 from pointsctl.model.ssh_signature import SignatureFormatError, SignatureText, read_signature
 from pointsctl.model.statement import NAMESPACE
 from pointsctl.process import Finished
@@ -75,7 +75,7 @@ class SignatureChecker:
         if not refusal and not prepared.revoked.holds(claimed.key):
             return SignatureVerdict(True, fingerprint, "")
         if prepared.revoked_file and not self._ask(question, prepared.allowed_file, None):
-            return SignatureVerdict(False, fingerprint, "the key is revoked", revoked=True)
+            return SignatureVerdict(False, fingerprint, KEY_REVOKED, revoked=True)
         return SignatureVerdict(False, fingerprint, refusal)
 
     def _ask(self, question: _Question, allowed: Path, revoked: Path | None) -> str:

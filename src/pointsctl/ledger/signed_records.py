@@ -128,9 +128,11 @@ class SignedRecords:
     def revoked_since(self) -> list[RevokedSince]:
         """The keys that signed and are revoked by the trust that is in force now."""
         trust = self._history.trust
+        if trust is None or not trust.revoked_keys:
+            return []
         found = []
         for fingerprint, known in self._keys.items():
-            if trust is not None and self._verdict(known.text, known.armored, known.principal, trust, known.at).revoked:
+            if self._verdict(known.text, known.armored, known.principal, trust, known.at).revoked:
                 seqs = known.seqs
                 found.append(RevokedSince(known.principal, fingerprint, len(seqs), seqs[0], seqs[-1]))
         return found

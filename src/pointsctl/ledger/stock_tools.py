@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC
+
+from pointsctl.model.bundle_contents import StatementFile
 from pointsctl.model.ledger import Record
 from pointsctl.model.policy import is_principal
 from pointsctl.model.statement import NAMESPACE
@@ -15,6 +19,8 @@ _SIGNATURE = (
 )
 _STATEMENT = """printf %s "$(psql "$DATABASE_URL" -XAtc "select body::json #>> '{{data,statement}}' from public.migration_audit where seq = {seq}")" > {seq}.json"""
 _VERIFIED = "ssh-keygen -Y verify -f allowed_signers -I {principal} -n {namespace} -s {seq}.sig -Overify-time={moment} < {seq}.json"
+
+_BUNDLED = "ssh-keygen -Y verify -f trust/{policy}/allowed_signers -I {principal} -n {namespace} -s statements/{seq}.sig -Overify-time={moment}{revoked} < statements/{seq}.json"
 
 
 def hash_commands(seq: int) -> list[str]:
@@ -32,3 +38,18 @@ def signature_commands(record: Record, policy: int) -> list[str]:
     names = {"seq": record.seq, "policy": policy, "principal": record.applied_by, "namespace": NAMESPACE}
     moment = f"{record.recorded_at:%Y%m%d%H%M%SZ}"
     return [line.format(**names, moment=moment) for line in (_SIGNERS, _SIGNATURE, _STATEMENT, _VERIFIED)]
+
+
+def bundle_commands(statements: Iterable[StatementFile]) -> list[str]:
+    """How to check the statements of an unpacked evidence bundle; each line exits with 0 when the signature is good."""
+    return [
+        _BUNDLED.format(
+            policy=one.policy,
+            principal=one.principal,
+            namespace=NAMESPACE,
+            seq=one.seq,
+            moment=f"{one.recorded_at.astimezone(UTC):%Y%m%d%H%M%SZ}",
+            revoked=f" -r trust/{one.policy}/revoked_keys" if one.revoked_keys else "",
+        )
+        for one in statements
+    ]

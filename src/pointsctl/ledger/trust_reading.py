@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pointsctl.errors import RefusedError
 from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ledger import Kind, Record, Row, chain_hash, read_record
+from pointsctl.model.policy import Trust
 from pointsctl.model.signature import SignatureVerdict
 from pointsctl.model.trust_history import TrustHistory, after, statement_of
 
@@ -19,13 +20,23 @@ def read_trust_history(ledger: Ledger, variables: Mapping[str, str]) -> TrustHis
 
     Raises RefusedError for a record that was altered, MalformedRecordError, PinError, and what checking signatures raises.
     """
+    histories = [history for _, history in _histories(ledger, variables)]
+    return histories[-1] if histories else TrustHistory()
+
+
+def trusts_in_force(ledger: Ledger, variables: Mapping[str, str]) -> tuple[tuple[int, Trust | None], ...]:
+    """The trust that was in force after each record that could change it, by seq, oldest first. Raises the same."""
+    return tuple((seq, history.trust) for seq, history in _histories(ledger, variables))
+
+
+def _histories(ledger: Ledger, variables: Mapping[str, str]) -> Iterator[tuple[int, TrustHistory]]:
     history = TrustHistory()
     with SignatureChecker(variables) as checker:
         for row in ledger.rows(kinds=_KINDS):
             record = _record(row)
             verdict = _verdict(record, history, checker)
             history = after(history, record, verdict, head_known=_head_known(record, ledger))
-    return history
+            yield record.seq, history
 
 
 def _record(row: Row) -> Record:

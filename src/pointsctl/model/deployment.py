@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from pointsctl.model.history import History, RecordedPlan
 
@@ -21,9 +23,14 @@ class Change:
 @dataclass(frozen=True)
 class Deployment:
     """`plan` is the newest plan that counts, None before there is one; `changes` how files, policy and database differ from
-    its content now: any change voids every approval of it.
+    its content now: any change voids every approval of it. `valid_for` is how long an approval may count at the most, as the
+    checklist says; one that claims more counts for nothing. `pending` are the migrations that the database has not had
+    (None when nobody looked), `lines` how many lines migrations have, where known.
     """
 
     history: History
     plan: RecordedPlan | None = None
     changes: tuple[Change, ...] = ()
+    valid_for: timedelta = timedelta(0)
+    pending: tuple[str, ...] | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)

@@ -80,14 +80,16 @@ class Observation:
         return cls(Outcome.PENDING, summary, "nothing yet", expected, hint, evidence or {})
 
     @classmethod
-    def skipped(cls, reason: str) -> Observation:
+    def skipped(cls, reason: str, *, evidence: Mapping[str, JsonValue] | None = None) -> Observation:
         """Does not apply, and why."""
-        return cls(Outcome.SKIP, reason)
+        return cls(Outcome.SKIP, reason, evidence=evidence or {})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One item's result in a run. `section` is the section's id; `looked_at` is the identity of what was looked at."""
+    """One item's result in a run. `section` is the section's id; `looked_at` is the identity of what was looked at;
+    `definition` is the digest of the item's definition (empty where the item stands in no checklist).
+    """
 
     id: str
     section: str
@@ -99,6 +101,7 @@ class Finding:
     finished_at: datetime
     environment: str
     looked_at: Mapping[str, JsonValue] = field(default_factory=dict)
+    definition: str = ""
 
     @property
     def outcome(self) -> Outcome:

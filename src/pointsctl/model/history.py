@@ -179,7 +179,7 @@ class _Folding:
 
     def _add_run(self, record: Record) -> None:
         try:
-            run, findings = _run_of(record)
+            run, findings = _run_of(record, self._start.pin)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._unreadable.append((record.seq, f"its run cannot be read: {type(error).__name__}"))
             return
@@ -208,9 +208,17 @@ def _as(entry: Signed[Statement], statement: T) -> Signed[T]:
     return Signed(entry.record, statement, entry.fingerprint, entry.objection, entry.since, entry.revoked)
 
 
-def _run_of(record: Record) -> tuple[RecordedRun, dict[str, SeenFinding]]:
+def _run_of(record: Record, pin: Pin | None) -> tuple[RecordedRun, dict[str, SeenFinding]]:
     document = record.data["run"]
     finished = _moment(document["finished_at"])
+    ids = [one["id"] for one in document["findings"]]
+    names = {
+        record.environment,
+        document.get("environment", record.environment),
+        pin.name if pin else record.environment,
+    }
+    if len(set(ids)) != len(ids) or len(names) != 1 or document.get("interrupted"):
+        raise ValueError("a run that says two things at once, of another environment, or that did not come to its end")
     run = RecordedRun(
         run_id=str(document["run_id"]),
         phase=str(document["phase"]),

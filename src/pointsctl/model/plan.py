@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import ConfigDict, StringConstraints
 
 from pointsctl.errors import PointsctlError
-from pointsctl.model.canonical import digest
+from pointsctl.model.canonical import canonical_text, digest
 from pointsctl.model.configuration import Name, Without
 from pointsctl.model.policy import Principal
 from pointsctl.model.statement import DatabaseName, Digest, Moment
@@ -73,10 +74,14 @@ class Content(_Strict):
     security_because: tuple[Line, ...] = ()
     without: tuple[Without, ...] = ()
 
+    def text(self) -> str:
+        """The canonical JSON of it, whose SHA-256 is the plan's digest."""
+        return canonical_text({"schema": "pointsctl/plan-content/v1", **self.model_dump(mode="json")})
+
     @property
     def digest(self) -> str:
         """The plan's digest, under which it is approved."""
-        return digest({"schema": "pointsctl/plan-content/v1", **self.model_dump(mode="json")})
+        return hashlib.sha256(self.text().encode()).hexdigest()
 
 
 class RunEvidence(_Strict):

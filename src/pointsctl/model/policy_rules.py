@@ -47,13 +47,22 @@ def unfilled(policy: Policy, roles: Iterable[str], signed: Collection[str]) -> M
 
     People are spread over the roles so that as few as possible are missing; empty when every role has its threshold.
     """
+    wanted = tuple(dict.fromkeys(roles))
+    filled = list(seated(policy, wanted, signed).values())
+    missing = {role: policy.roles[role].threshold - filled.count(role) for role in wanted}
+    return {role: number for role, number in missing.items() if number}
+
+
+def seated(policy: Policy, roles: Iterable[str], signed: Collection[str]) -> Mapping[str, str]:
+    """Who of those who have signed fills which of `roles`, by principal; those who are not needed are left out.
+
+    Every role must be one of the policy's.
+    """
     places = [(role, number) for role in dict.fromkeys(roles) for number in range(policy.roles[role].threshold)]
     taken: dict[str, tuple[str, int]] = {}
-    missing: dict[str, int] = {}
     for place in places:
-        if not _seat(place, policy, signed, taken, set()):
-            missing[place[0]] = missing.get(place[0], 0) + 1
-    return missing
+        _seat(place, policy, signed, taken, set())
+    return {principal: role for principal, (role, _) in taken.items()}
 
 
 def _seat(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KEY_REVOKED = "the key is revoked"
+"""Why a signature does not count that would count otherwise."""
+
 
 @dataclass(frozen=True)
 class SignatureVerdict:

@@ -28,12 +28,13 @@ class Markdown(Report):
     name = "markdown"
 
     def render(self, run: Run, options: Options = DEFAULTS) -> str:
-        """Verdict, counts, what to mend with its rows, what waits, then the rest."""
+        """Verdict, counts, what to mend with its rows, what is waived, what waits, then the rest."""
         blocks = [
             f"**{markdown(conclusion(run))}**",
             f"{counts_line(run)} in {elapsed(run.duration_ms)}",
             *_looked_at(run),
             *_mending(run, options),
+            *_waived(run),
             *_waiting(run, options),
             *_others(run),
         ]
@@ -85,6 +86,17 @@ def _rows(group: Rows, options: Options) -> Iterator[str]:
         yield f"remedy: {markdown(remedy)}"
 
 
+def _waived(run: Run) -> Iterator[str]:
+    # Never folded away: somebody answers for each of them.
+    rows = [
+        (markdown(finding.id), finding.severity.value, markdown(finding.observation.summary))
+        for finding in run.findings
+        if finding.outcome is Outcome.WAIVED
+    ]
+    if rows:
+        yield _table(("waived", "severity", "what, by whom, until when and why"), rows)
+
+
 def _waiting(run: Run, options: Options) -> Iterator[str]:
     groups = waiting(run.findings)
     if groups:
@@ -99,13 +111,13 @@ def _ids(findings: tuple[Finding, ...], options: Options) -> str:
 
 
 def _others(run: Run) -> Iterator[str]:
-    kept = [item for item in run.findings if item.outcome in (Outcome.PASS, Outcome.SKIP, Outcome.WAIVED)]
+    kept = [item for item in run.findings if item.outcome in (Outcome.PASS, Outcome.SKIP)]
     if kept:
         rows = (
             (_outcome(item), markdown(item.id), markdown(item.observation.summary, _CELL), elapsed(item.duration_ms))
             for item in kept
         )
-        title = "items that passed, were waived or were skipped"
+        title = "items that passed or were skipped"
         yield _details(f"{len(kept)} {title}", [_table(("outcome", "item", "summary", "time"), rows)])
 
 

@@ -49,10 +49,15 @@ class Text(Report):
     name = "text"
 
     def render(self, run: Run, options: Options = DEFAULTS) -> str:
-        """Sections, what to mend, what waits, counts, verdict; at most `options.width` columns."""
+        """Sections, what to mend, what is waived, what waits, counts, verdict; at most `options.width` columns."""
         file = io.StringIO()
         console = _console(file, options)
-        parts = (_sections(run, console.width), _mending(run, console.width, options), _waiting(run, options))
+        parts = (
+            _sections(run, console.width),
+            _mending(run, console.width, options),
+            _waived(run),
+            _waiting(run, options),
+        )
         for part in parts:
             for line in part:
                 console.print(line)
@@ -225,7 +230,16 @@ def _narrow_rows(pairs: list[tuple[str, str]]) -> RenderableType:
     return _indented(Styled("\n".join(lines), overflow="fold"))
 
 
-# --- what waits, and the end ---
+# --- what is waived, what waits, and the end ---
+
+
+def _waived(run: Run) -> Iterator[RenderableType]:
+    findings = [finding for finding in run.findings if finding.outcome is Outcome.WAIVED]
+    if findings:
+        yield ""
+        yield Styled("waived", style="bold")
+    for finding in findings:
+        yield _indented(Styled(f"{plain(finding.id)}: {plain(finding.observation.summary)}", overflow="fold"), 2)
 
 
 def _waiting(run: Run, options: Options) -> Iterator[RenderableType]:

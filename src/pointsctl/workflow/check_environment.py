@@ -13,10 +13,11 @@ from pointsctl.model.redaction import secret_values
 from pointsctl.model.redactor import Redactor
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
+from pointsctl.model.waiver import Waiver, waivers_for
 from pointsctl.postgres.connection import password_of
 from pointsctl.postgres.database import Database
 from pointsctl.workflow.load_checklist import Loaded
-from pointsctl.workflow.look import Place
+from pointsctl.workflow.look import UNKNOWN, Known, Place
 from pointsctl.workflow.observer import Observer
 from pointsctl.workflow.run_items import Request, run_items
 
@@ -38,9 +39,14 @@ class Surroundings:
 
 
 def check_environment(
-    loaded: Loaded, selection: Selection, environment: str, surroundings: Surroundings, observer: Observer | None = None
+    loaded: Loaded,
+    selection: Selection,
+    environment: str,
+    surroundings: Surroundings,
+    observer: Observer | None = None,
+    known: Known = UNKNOWN,
 ) -> Run:
-    """Execute `selection` against `environment` and return the run.
+    """Execute `selection` against `environment` and return the run; `known` is what the environment's ledger says.
 
     Raises UsageError or ChecklistError (before anything is looked at) when the environment cannot be used.
     """
@@ -67,10 +73,23 @@ def check_environment(
             monotonic=surroundings.monotonic,
             interrupted=surroundings.interrupted,
             jobs=surroundings.jobs,
+            known=known,
+            definitions=loaded.definitions,
+            waivers=_waivers(loaded, selection, known),
+            without=places.target.without,
         )
         return run_items(request, observer)
     finally:
         places.close()
+
+
+def _waivers(loaded: Loaded, selection: Selection, known: Known) -> Mapping[str, Waiver]:
+    """Those that count; none where the ledger cannot be read, which the items that ask it will say."""
+    items = {item.id: item for item in selection.items if not loaded.checks[item.id].never_waived}
+    try:
+        return waivers_for(items, loaded.definitions, known.history())
+    except PointsctlError:
+        return {}
 
 
 class Places:
@@ -86,6 +105,11 @@ class Places:
         for item in loaded.checklist.walk():
             if item.at:
                 self._add(self._name_at(item.at))
+
+    @property
+    def target(self) -> Environment:
+        """The deployment's target."""
+        return self._target_environment
 
     def of(self, item: Item) -> Place:
         """Where the item looks."""

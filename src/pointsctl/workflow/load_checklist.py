@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pydantic
 
@@ -14,6 +16,7 @@ from pointsctl.errors import ChecklistError, UsageError
 from pointsctl.model.checklist import Checklist
 from pointsctl.model.configuration import Environment
 from pointsctl.model.document import Document, DocumentError
+from pointsctl.model.item_definition import item_definition
 from pointsctl.model.problems import Problem, nearest
 from pointsctl.model.redaction import redact, secret_values
 from pointsctl.model.validation import problems_of
@@ -31,7 +34,8 @@ class Loaded:
     """A checklist that can be executed.
 
     `checks` holds the check of every item; `references` the items that a gate stands for; `sha256` the digest of the
-    file's bytes; `unset` the problems of environments whose variables are not set, which matter only when one is used.
+    file's bytes; `unset` the problems of environments whose variables are not set, which matter only when one is used;
+    `written` the parameters of every item as they stand in the file, variables not replaced.
     """
 
     path: Path
@@ -40,6 +44,15 @@ class Loaded:
     references: Mapping[str, tuple[str, ...]]
     sha256: str
     unset: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def definitions(self) -> Mapping[str, str]:
+        """The digest of every item's definition."""
+        return {
+            item.id: item_definition(item, self.written.get(item.id, {}), self.references.get(item.id, ()))
+            for item in self.checklist.walk()
+        }
 
     @property
     def directory(self) -> Path:
@@ -93,7 +106,8 @@ def _load(
         return None, problems
     unset = {name: tuple(found) for name, found in expanded.unset.items()}
     digest = hashlib.sha256(data).hexdigest()
-    return Loaded(path, checklist, checked.checks, references.stands_for, digest, unset), problems
+    written = {item.id: item.data.get("with", {}) for item in written_items(document.data)}
+    return Loaded(path, checklist, checked.checks, references.stands_for, digest, unset, written), problems
 
 
 def _shape(data: object, document: Document) -> tuple[Checklist | None, list[Problem]]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import PointsctlError, RefusedError, UsageError
 from pointsctl.model.checklist import Item
-from pointsctl.model.configuration import Environment
+from pointsctl.model.configuration import Environment, Without
+from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Finding, JsonValue, Observation, Outcome
+from pointsctl.model.history import History
 from pointsctl.postgres.database import Database
 from pointsctl.workflow.cancellation import TimeLimit
 
@@ -36,6 +38,18 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the target's ledger says; both give None where it has no ledger, and raise where it cannot be read."""
+
+    history: Callable[[], History | None]
+    deployment: Callable[[], Deployment | None]
+
+
+UNKNOWN = Known(lambda: None, lambda: None)
+"""Nothing is known: there is no ledger."""
+
+
+@dataclass(frozen=True)
 class Look:
     """Everything that one look is given."""
 
@@ -47,6 +61,10 @@ class Look:
     limit: TimeLimit
     findings: Mapping[str, Finding]
     references: tuple[str, ...]
+    target: str = ""
+    definition: str = ""
+    known: Known = UNKNOWN
+    without: tuple[Without, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,11 @@ def _world(task: Look, asked: list[Database]) -> World:
         target_functions_url=task.place.target_functions_url,
         findings=task.findings,
         references=task.references,
+        deployment=task.known.deployment,
+        without=task.without,
+        target=task.target,
+        history=task.known.history,
+        definition=task.definition,
     )
 
 

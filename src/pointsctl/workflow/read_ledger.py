@@ -13,6 +13,8 @@ from pointsctl.ledger.stock_tools import hash_commands, signature_commands
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ledger import EMPTY, Head, Kind, MalformedRecordError, Record, Row, is_hash, read_record
 from pointsctl.model.problems import nearest
+from pointsctl.model.statement import AttestationStatement
+from pointsctl.model.trust_history import statement_of
 
 _WINDOW = 1_000
 TRUST_KINDS = (str(Kind.ENVIRONMENT_PINNED), str(Kind.POLICY_PINNED), str(Kind.POLICY_SIGNED))
@@ -79,9 +81,12 @@ def _is_about(one: Seen, item: str) -> bool:
 
 
 def items_of(record: Record) -> Iterator[str]:
-    """The items that a record is about: named in its column, or looked at by its run."""
+    """The items that a record is about: named in its column, signed for in its statement, or looked at by its run."""
     if record.item:
-        yield from record.item.split(",")
+        yield record.item
+    statement = statement_of(record)
+    if isinstance(statement, AttestationStatement):
+        yield from (item.id for item in statement.items)
     run = record.data.get("run")
     findings = run.get("findings") if isinstance(run, dict) else None
     for finding in findings if isinstance(findings, list) else ():

@@ -5,7 +5,8 @@
 2. An item whose needs are not satisfied waits: it is `pending`, never looked at.
 3. Each look runs in a thread of its own with a time limit. When the time is up it is told to stop; when it does not, it
    is left behind: a check that hangs cannot hold up the others, nor the end of the program.
-4. An operator's Ctrl-C (asked for between steps, so that nothing is left half noted) tells every look to stop; what was
+4. What failed or waits is `waived` where somebody signed for it; what could not be looked at never is.
+5. An operator's Ctrl-C (asked for between steps, so that nothing is left half noted) tells every look to stop; what was
    not looked at is an `error`, and the run says that it was interrupted.
 """
 
@@ -20,13 +21,15 @@ from pathlib import Path
 
 from pointsctl.checks.interface import Check
 from pointsctl.model.checklist import Item
+from pointsctl.model.configuration import Without
 from pointsctl.model.duration import format_duration
 from pointsctl.model.finding import Finding, Observation, Outcome
 from pointsctl.model.redactor import Redactor
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
+from pointsctl.model.waiver import Waiver, waived
 from pointsctl.workflow.cancellation import TimeLimit
-from pointsctl.workflow.look import Look, Place, Seen, look
+from pointsctl.workflow.look import UNKNOWN, Known, Look, Place, Seen, look
 from pointsctl.workflow.observer import NullObserver, Observer
 
 _SATISFIES_A_NEED = {Outcome.PASS, Outcome.WAIVED, Outcome.SKIP}
@@ -36,7 +39,11 @@ _LONGEST_WAIT_S = 0.1
 
 @dataclass(frozen=True)
 class Request:
-    """What to execute and against what. `sections` maps item ids to section ids; `place` finds an environment."""
+    """What to execute and against what. `sections` maps item ids to section ids; `place` finds an environment.
+
+    `known` is what the target's ledger says; `definitions` are the digests of the items' definitions; `waivers` those that
+    count, by item; `without` is what the target does without.
+    """
 
     run_id: str
     selection: Selection
@@ -52,6 +59,10 @@ class Request:
     monotonic: Callable[[], float]
     interrupted: Callable[[], bool] = lambda: False
     jobs: int = 4
+    known: Known = UNKNOWN
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    without: tuple[Without, ...] = ()
 
 
 @dataclass
@@ -151,6 +162,10 @@ class _Runner:
             limit=running.limit,
             findings={key: self.state.findings[key] for key in related},
             references=self.request.references.get(item.id, ()),
+            target=self.request.environment,
+            definition=self.request.definitions.get(item.id, ""),
+            known=self.request.known,
+            without=self.request.without,
         )
 
     def _collect(self) -> None:
@@ -187,17 +202,19 @@ class _Runner:
                 self._tell_to_stop(running, "interrupted")
 
     def _finish(self, item: Item, place: Place, started_at: datetime, seen: Seen) -> None:
+        observation = waived(seen.observation, self.request.waivers.get(item.id))
         finding = Finding(
             id=item.id,
             section=self.request.sections.get(item.id, ""),
             title=self.request.redactor.text(item.title),
             kind=item.kind,
             severity=item.severity,
-            observation=self.request.redactor.observation(seen.observation),
+            observation=self.request.redactor.observation(observation),
             started_at=started_at,
             finished_at=self.request.clock(),
             environment=place.name,
             looked_at=seen.looked_at,
+            definition=self.request.definitions.get(item.id, ""),
         )
         self.state.findings[item.id] = finding
         self.observer.item_finished(finding)

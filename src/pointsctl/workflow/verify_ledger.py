@@ -86,7 +86,7 @@ def verify_file(path: Path, request: Request, progress: Progress) -> Verified:
     with HashIndex() as index, SignatureChecker(request.variables) as checker:
         walk = Verification(FileSource(path, index), checker, request.since)
         walk.walk(progress)
-        return _verified(walk, request, Compared(None, note="a file is not compared with anchors"), ())
+        return _verified(walk, request, Compared(None, note="this is a file"), ())
 
 
 def _table(ledger: Ledger, name: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -253,6 +254,32 @@ def test_a_program_that_accepts_everything_does_not(tmp_path: Path, trust: Trust
     yes.chmod(0o755)
     with SignatureChecker({"PATH": str(tmp_path)}) as checker:
         assert refused(checker.check(TEXT, signature, ADA, trust, NOW))
+
+
+def test_a_program_that_forgets_revoked_keys_does_not_make_them_good(
+    tmp_path: Path, trust: Trust, ada: Path, signature: str
+) -> None:
+    real = shutil.which("ssh-keygen")
+    forgetful = tmp_path / "ssh-keygen"
+    # The list is the last argument but one; without it every signature of the key is good.
+    script = f'#!/bin/bash\nif [ "${{@: -2:1}}" = -r ]; then set -- "${{@:1:$#-2}}"; fi\nexec {real} "$@"\n'
+    forgetful.write_text(script, encoding="utf-8")
+    forgetful.chmod(0o755)
+    revoked = Trust(POLICY, trust.allowed_signers, f"{public_key(ada)}\n".encode())
+    with SignatureChecker({"PATH": f"{tmp_path}:{os.environ['PATH']}"}) as checker:
+        assert checker.check(TEXT, signature, ADA, trust, NOW).valid
+        assert checker.check(TEXT, signature, ADA, revoked, NOW).revoked
+
+
+def test_a_revocation_list_that_only_ssh_keygen_cannot_read_is_an_error(
+    tmp_path: Path, trust: Trust, ada: Path, signature: str
+) -> None:
+    other = tmp_path / "ssh-keygen"
+    other.write_text("#!/bin/sh\nexit 255\n", encoding="utf-8")
+    other.chmod(0o755)
+    revoked = Trust(POLICY, trust.allowed_signers, _revocation_list(ada))
+    with SignatureChecker({"PATH": str(tmp_path)}) as checker, pytest.raises(PolicyError, match="revoked_keys"):
+        checker.check(TEXT, signature, ADA, revoked, NOW)
 
 
 _BLANKS = st.sampled_from([" ", "\t", "  "])

@@ -12,9 +12,11 @@ import pytest
 
 from pointsctl.errors import ContextMissingError, CouldNotLookError, RefusedError, ToolMissingError
 from pointsctl.files import write_private
+from pointsctl.ledger.anchors import name_of, read_anchor, written
+from pointsctl.ledger.signing import sign
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.configuration import Environment
-from pointsctl.model.ledger import EMPTY, Draft, Kind
+from pointsctl.model.ledger import EMPTY, Draft, Head, Kind
 from pointsctl.sandbox.databases import OWNER
 from pointsctl.workflow.anchor_ledger import anchor_ledger
 from pointsctl.workflow.export_ledger import Export
@@ -365,6 +367,22 @@ def test_an_anchor_by_a_key_that_the_policy_does_not_know(ledger: SignedLedger, 
         ledger.anchor("mallory")
     ledger.trust = genuine
     assert not (ledger.folder / "store").exists()
+
+
+def test_an_anchor_that_was_forged_in_the_store_proves_nothing_and_is_named(ledger: SignedLedger) -> None:
+    done = ledger.anchor()
+    store = open_store(ledger.store)
+    genuine = read_anchor(done.name, store.get(done.name, 10_000))
+    head = Head(7, "ab" * 32)
+    text = genuine.text.replace(done.head.hash, head.hash).replace('"seq":8', '"seq":7')
+    forged = sign(text, make_key(ledger.folder / "keys", "mallory"), VARIABLES)
+    store.put(name_of(NAME, head), written(text, forged))
+    (damage,) = ledger.verify().damages
+    assert (damage.what.value, damage.seq) == ("anchor", 7)
+    assert "a key that is not in allowed_signers" in damage.found
+    store.put(name_of(NAME, Head(7, "cd" * 32)), written(text.replace("ab" * 32, "cd" * 32), genuine.signature))
+    assert [one[:2] for one in named(ledger.verify())] == [("anchor", 7), ("anchor", 7)]
+    assert "other bytes" in list(ledger.verify().damages)[1].found
 
 
 def test_anchors_that_were_made_and_cannot_be_read_are_no_pass(ledger: SignedLedger) -> None:

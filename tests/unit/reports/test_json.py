@@ -19,8 +19,8 @@ RUN_KEYS = [
     "findings",
 ]  # fmt: skip
 FINDING_KEYS = [
-    "id", "section", "title", "kind", "severity", "outcome", "observed", "expected", "summary", "hint", "duration_ms",
-    "evidence", "environment", "looked_at",
+    "id", "section", "title", "kind", "severity", "outcome", "observed", "expected", "summary", "hint", "finished_at",
+    "duration_ms", "definition", "evidence", "environment", "looked_at",
 ]  # fmt: skip
 
 

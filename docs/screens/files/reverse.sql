@@ -1,0 +1,1 @@
+drop index public.coupons_status_idx;

@@ -1,0 +1,68 @@
+"""Shows what an approver is about to sign, on stderr, and where an offline signature went."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointsctl.cli.plan_page import PlanPage, page_of, print_plan, stderr_console
+from pointsctl.cli.tables import print_json
+from pointsctl.model.canonical import utc_text
+from pointsctl.model.escape import plain
+from pointsctl.model.plan_evidence import evidence_problems
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from pointsctl.model.plan import Plan
+    from pointsctl.model.statement import ApprovalStatement
+    from pointsctl.workflow.approve import Asked
+    from pointsctl.workflow.approve_offline import Asked as AskedOffline
+    from pointsctl.workflow.sign import Signed
+
+
+def announce(asked: Asked, fresh_for: timedelta) -> None:
+    """The plan on one screen with the newest evidence and what is wrong with it, then what is about to be signed."""
+    found, out = asked.deployment, stderr_console()
+    problems = evidence_problems(
+        asked.plan, found.history, asked.now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for
+    )
+    remarks = tuple(f"the gate stays closed: {problem}" for problem in problems)
+    page = replace(page_of(found, asked.plan, asked.now), evidence=asked.evidence, remarks=remarks)
+    print_plan(page, out)
+    until = utc_text(asked.now + asked.valid_for) if asked.valid_for else None
+    _announce_signature(out, asked.principal, asked.role, asked.plan, until)
+
+
+def announce_offline(asked: AskedOffline) -> None:
+    """The plan of a file, the digests with which somebody can compare it, then what is about to be signed."""
+
+    out, file, request = stderr_console(), asked.file, asked.request
+    print_plan(PlanPage(file.plan, file.trust, request.now, pending=file.pending), out)
+    out.print(plain(f"Nobody vouches for this file. Compare: plan {file.plan.digest}"), overflow="fold")
+    out.print(plain(f"policy {file.trust.digest}"), overflow="fold")
+    until = utc_text(request.now + file.valid_for) if request.decision == "approve" else None
+    _announce_signature(out, asked.principal, asked.role, file.plan, until)
+
+
+def _announce_signature(out: Console, principal: str, role: str, plan: Plan, until: str | None) -> None:
+    """`until` is None for a rejection, which does not run out."""
+    verb, when = ("APPROVES", f", until {until}") if until else ("REJECTS", "; only a new plan goes on after that")
+    line = f"{principal} as {role} {verb} plan {plan.short} for {plan.content.environment}{when}"
+    out.print(plain(line), style="bold", overflow="fold")
+
+
+def print_written(signed: Signed[ApprovalStatement], output: Path, *, as_json: bool) -> None:
+    """What was written, and who goes on with it; as one document `pointsctl/decision-file/v1` on demand."""
+    statement = signed.statement
+    if as_json:
+        document = {"principal": statement.principal, "role": statement.role, "decision": statement.decision.value}
+        print_json({"schema": "pointsctl/decision-file/v1", "file": str(output), "plan": statement.plan, **document})
+        return
+    command = f"pointsctl approvals import {shlex.quote(output.name)} --env {statement.environment}"
+    sys.stdout.write(f"wrote {plain(str(output))}\nsomebody with access to the database records it: {plain(command)}\n")

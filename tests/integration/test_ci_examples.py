@@ -1,0 +1,187 @@
+"""The pipelines of docs/ci.md, run as the plain shell that they are: what they let through, and what they deploy."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.cli import environment, pointsctl
+from tests.support.keys import make_key, trust_folder
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/ci.md").read_text("utf-8")
+ERIN, OLGA = "erin@example.test", "olga@example.test"
+MIGRATION = "supabase/migrations/20260201000001_coupons_by_status.sql"
+CHECKLIST = """
+version: 1
+title: A checklist of a pipeline
+environments:
+  production:
+    database_url: ${PRODUCTION_DATABASE_URL}
+    without: [backup, rehearsal, functions]
+approvals:
+  roles:
+    engineering-lead: {title: Engineering lead}
+phases:
+  - id: pre-deployment
+    title: Before
+    sections:
+      - id: everything
+        title: Everything
+        items:
+          - {id: database.indexes, title: Every index is valid, kind: sql_audit, with: {audits: [invalid-indexes]}}
+          - {id: lead.approved, title: The lead has signed, kind: approval, with: {role: engineering-lead}}
+"""
+
+
+def examples(language: str) -> list[str]:
+    return [found[1] for found in re.finditer(rf"(?ms)^```{language}\n(.*?)^```$", PAGE)]
+
+
+GITHUB, GITLAB = (yaml.safe_load(text) for text in examples("yaml"))
+(SCRIPT,) = examples("sh")
+
+
+@dataclass
+class Runner:
+    """A machine of a pipeline with the project checked out; what was deployed is told by `deployed`."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def run(self, shell: str) -> int:
+        """The exit code of a script, in a shell that stops at the first command that fails, as pipelines do."""
+        output = self.folder / "outputs"
+        output.write_text("")
+        path = f"{Path(sys.executable).parent}:{environment(self.folder)['PATH']}"
+        done = subprocess.run(
+            ["sh", "-e", "-c", shell],
+            cwd=self.folder,
+            env=environment(self.folder, **self.variables, GITHUB_OUTPUT=str(output)) | {"PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        self.outputs.update(line.split("=", 1) for line in output.read_text().splitlines())
+        return done.returncode
+
+    @property
+    def deployed(self) -> bool:
+        """Whether deploy.sh was run."""
+        return (self.folder / "deployed").exists()
+
+    def command(self, *arguments: str, key: str = "", expected: int = 0) -> None:
+        """What a person does on their own machine."""
+        named = ("--key", str(self.folder / "keys" / key)) if key else ()
+        done = pointsctl(*arguments, "--env", "production", *named, cwd=self.folder, variables=self.variables)
+        assert done.code == expected, done.out + done.err
+
+    def sign(self) -> None:
+        """The lead approves the plan."""
+        self.command("approve", "--yes", key="erin")
+
+
+@pytest.fixture
+def runner(tmp_path: Path, database_url: str) -> Runner:
+    """A project whose plan nobody has approved yet."""
+    (tmp_path / "checklist.yaml").write_text(CHECKLIST, "utf-8")
+    trust_folder(tmp_path, {"engineering-lead": [ERIN], "operator": [OLGA]})
+    migration = tmp_path / MIGRATION
+    migration.parent.mkdir(parents=True)
+    migration.write_text("create index coupons_status_idx on public.coupons (status);\n", "utf-8")
+    deploy = tmp_path / "deploy.sh"
+    deploy.write_text("#!/bin/sh\ntouch deployed\n", "utf-8")
+    deploy.chmod(0o700)
+    made = Runner(tmp_path, {"PRODUCTION_DATABASE_URL": database_url})
+    made.command("init")
+    made.command("preflight", expected=3)
+    made.command("plan", "create", key="olga")
+    return made
+
+
+def github(runner: Runner) -> int:
+    """The job of GitHub Actions: its steps in order, until one fails."""
+    for step in GITHUB["jobs"]["deploy"]["steps"]:
+        if "pointsctl " not in step.get("run", "") or not wanted(step, runner):
+            continue
+        code = runner.run(step["run"])
+        if code:
+            return code
+    return 0
+
+
+def wanted(step: Mapping[str, Any], runner: Runner) -> bool:
+    """Whether the step's condition holds; only the one that the example has is known."""
+    condition = step.get("if")
+    assert condition in (None, "steps.gate.outputs.open == 'true'")
+    return condition is None or runner.outputs.get("open") == "true"
+
+
+def gitlab(runner: Runner) -> int:
+    """The stages of GitLab: a job may end with the codes that it allows, and the next one is started by hand."""
+    code = runner.run("\n".join(GITLAB["look"]["script"]))
+    if code and code not in GITLAB["look"]["allow_failure"]["exit_codes"]:
+        return code
+    return runner.run("\n".join(GITLAB["deploy"]["script"]))
+
+
+def script(runner: Runner) -> int:
+    """The script, with a deployment behind it."""
+    return runner.run(f"{SCRIPT}\n./deploy.sh")
+
+
+PIPELINES = (github, gitlab, script)
+Pipeline = Callable[[Runner], int]
+
+
+def test_while_nobody_has_signed_nothing_is_deployed_and_exit_3_is_the_answer(runner: Runner) -> None:
+    assert (github(runner), runner.outputs) == (0, {"open": "false"})
+    assert (gitlab(runner), script(runner)) == (3, 3)
+    assert not runner.deployed
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_once_the_lead_has_signed_it_is_deployed(runner: Runner, pipeline: Pipeline) -> None:
+    runner.sign()
+    assert pipeline(runner) == 0
+    assert runner.deployed
+
+
+def test_a_migration_that_changed_after_the_signature_is_not_deployed(runner: Runner) -> None:
+    runner.sign()
+    with (runner.folder / MIGRATION).open("a", encoding="utf-8") as file:
+        file.write("-- one line more\n")
+    for pipeline in PIPELINES:
+        assert pipeline(runner) in (1, 5)
+    for steps in (GITHUB["jobs"]["deploy"]["steps"][-1]["run"], "\n".join(GITLAB["deploy"]["script"])):
+        assert runner.run(steps) == 5
+    assert not runner.deployed
+
+
+@pytest.mark.parametrize("url", ["", "postgresql://ada@127.0.0.1:1/points"])
+def test_a_database_that_cannot_be_asked_is_no_open_gate(runner: Runner, url: str) -> None:
+    runner.sign()
+    blind = Runner(runner.folder, {"PRODUCTION_DATABASE_URL": url})
+    for pipeline in PIPELINES:
+        assert pipeline(blind) in (1, 2, 4)
+    assert not blind.deployed
+
+
+def test_every_call_of_the_examples_is_run_here() -> None:
+    steps = [step["run"] for step in GITHUB["jobs"]["deploy"]["steps"] if "pointsctl " in step.get("run", "")]
+    run = "\n".join([*steps, *GITLAB["look"]["script"], *GITLAB["deploy"]["script"], SCRIPT])
+    fenced = "".join(examples("yaml") + examples("sh"))
+    calls = re.findall(r"\bpointsctl [a-z].*", fenced)
+    assert calls
+    assert all(call in run for call in calls)
