@@ -26,7 +26,8 @@ def make_people(folder: Path) -> None:
 
 
 def _public_key(key: Path) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key.name, "-f", str(key)], check=True)
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key.name, "-f", str(key)]
+    subprocess.run(argv, check=True)
     return " ".join(Path(f"{key}.pub").read_text("utf-8").split()[:2])
 
 

@@ -48,22 +48,25 @@ as $function$
 declare
     v_data text := btrim(coalesce(new.body, '{}'), E' \t\n\r');
     v_writer text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    v_keeper boolean := has_table_privilege(v_writer, tg_relid, 'INSERT WITH GRANT OPTION');
+    v_longest integer := case when v_keeper then 33554432 else 1048576 end;
     v_object boolean;
     v_deep boolean;
     v_twice boolean;
+    v_vast boolean;
 begin
     new.kind := coalesce(new.kind, 'migration.noted');
-    -- Nobody signs these, and gates believe them, so a key that leaked from a service must not write them.
-    if new.kind in ('ledger.installed', 'environment.pinned', 'policy.pinned', 'run.finished')
-        and not has_table_privilege(v_writer, tg_relid, 'INSERT WITH GRANT OPTION')
-    then
-        raise exception 'the role % may not append a record of the kind %', quote_ident(v_writer), quote_literal(new.kind)
+    -- A key that leaked from a service must write nothing that is believed, and nothing that stands in the way for ever because
+    -- it is no good; kinds that a later version reads are among it.
+    if not v_keeper and (new.kind <> 'migration.noted' or new.signature is not null) then
+        raise exception 'the role % may not append a record of the kind %', quote_ident(v_writer),
+            concat(quote_literal(new.kind), case when new.signature is not null then ' with a signature' end)
             using errcode = 'insufficient_privilege', hint = 'it is for the roles that the ledger was installed by';
     end if;
 
     -- All of this before the lock: nobody waits for somebody else's mistake.
-    if octet_length(v_data) > 33554432 then
-        raise exception 'body has % bytes, at most 33554432 are kept', octet_length(v_data)
+    if octet_length(v_data) > v_longest then
+        raise exception 'body has % bytes, at most % are kept', octet_length(v_data), v_longest
             using errcode = 'check_violation', hint = 'keep the file elsewhere and its digest here';
     end if;
     begin
@@ -85,15 +88,16 @@ begin
             union all
             select value from json_array_elements(case json_typeof(node.value) when 'array' then node.value else '[]' end)
         ) as child
-        where node.depth <= 64 and json_typeof(child.value) in ('object', 'array')
+        where node.depth <= 64 and json_typeof(child.value) in ('object', 'array', 'number')
     )
-    select bool_or(depth > 64), bool_or(json_typeof(value) = 'object' and (
+    select bool_or(depth > 64 and json_typeof(value) <> 'number'), bool_or(json_typeof(value) = 'object' and (
         select count(*) > count(distinct key)
         from json_each(case json_typeof(value) when 'object' then value else '{}' end)
-    ))
-    into v_deep, v_twice from node;
-    if v_deep or v_twice then
-        raise exception 'body %', case when v_deep then 'is nested more than 64 deep' else 'has a key twice in one object' end
+    )), bool_or(abs(case json_typeof(value) when 'number' then value::text::numeric end) > 1.7976931348623157e308)
+    into v_deep, v_twice, v_vast from node;
+    if v_deep or v_twice or v_vast then
+        raise exception 'body %', case when v_deep then 'is nested more than 64 deep'
+            when v_twice then 'has a key twice in one object' else 'has a number that no double holds' end
             using errcode = 'check_violation', hint = 'two readers of it could read two things';
     end if;
 

@@ -152,6 +152,19 @@ def test_the_printed_commands_agree(project: Project, tmp_path: Path) -> None:
     assert run(document["commands"][-1:]).returncode != 0
 
 
+def test_a_long_note_is_shown_to_its_end(own: Project) -> None:
+    own.ledger.note("x" * 9_990 + "to its end")
+    assert own.run("show", "8", COLUMNS="40").out.replace("\n", "").replace(" ", "").count("toitsend") == 1
+
+
+def test_the_documents_hold_nothing_that_a_terminal_or_a_ci_runner_obeys(own: Project) -> None:
+    own.ledger.note("\x9b31m \u202e ##[command]")
+    for shown in (own.run("log", "--json"), own.run("show", "8", "--json")):
+        assert shown.json
+        assert shown.out.isascii()
+        assert "##[" not in shown.out
+
+
 def test_a_record_that_does_not_exist(project: Project) -> None:
     shown = project.run("show", "99")
     assert (shown.code, shown.out) == (ExitCode.USAGE, "")
@@ -221,6 +234,17 @@ def test_an_anchor_needs_a_policy_a_key_of_it_and_a_store(own: Project) -> None:
     checklist.write_text(text.replace(own.ledger.store, "file:///proc/nowhere"), "utf-8")
     assert own.run("anchor", "--key", "keys/ada").code == ExitCode.COULD_NOT_LOOK
     assert own.ledger.head().seq == 7
+
+
+def test_a_damaged_ledger_is_not_anchored(own: Project, admin_url: str) -> None:
+    with unguarded(admin_url) as superuser:
+        superuser.execute(
+            "update public.migration_audit set body = replace(body, 'nothing unusual', 'all is well') where seq = 4"
+        )
+    shown = own.run("anchor", "--key", str(own.folder / "keys" / "ada"))
+    assert (shown.code, shown.out) == (ExitCode.REFUSED, "")
+    assert "the ledger is damaged: record 4 altered" in shown.err
+    assert not (own.folder / "store").exists()
 
 
 def test_an_exported_file_is_private_and_is_verified_without_a_database(own: Project, tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
         lambda: store.get("a/link", LIMIT),
         lambda: store.get("out/b", LIMIT),
         lambda: store.put("out/c", b""),
+        lambda: store.put("out/folder/c", b""),
     ):
         with pytest.raises(StorageError):
             use()

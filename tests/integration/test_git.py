@@ -71,6 +71,19 @@ def test_work_on_a_merged_branch_counts(repo: Path) -> None:
     assert {ADA, GRACE} <= set(read(repo, file).authors)
 
 
+def test_whoever_wrote_the_same_on_another_branch_counts(repo: Path) -> None:
+    write(repo, "x", "other.txt")
+    commit(repo, ADA)
+    git(repo, "checkout", "-q", "-b", "side")
+    write(repo)
+    commit(repo, GRACE)
+    git(repo, "checkout", "-q", "main")
+    file = write(repo)
+    commit(repo, LINUS)
+    git(repo, "merge", "-q", "--no-ff", "-m", "merged", "side")
+    assert {GRACE, LINUS} <= set(read(repo, file).authors)
+
+
 def test_a_file_that_is_not_committed_or_was_changed_is_by_nobody_knows_whom(repo: Path) -> None:
     file, new = write(repo), repo / "2_new.sql"
     commit(repo, ADA)
@@ -231,6 +244,21 @@ def test_a_repository_runs_nothing(evil: tuple[Path, Path]) -> None:
     found = read(repo, repo / "1_x.sql")
     assert not mark.exists(), mark.read_text()
     assert (found.authors, found.dirty) == ((ADA,), True)
+
+
+def test_a_repository_without_filters_runs_nothing_either(evil: tuple[Path, Path]) -> None:
+    """Then the working tree is looked at, and git would look into its submodules, with their configuration."""
+    repo, mark = evil
+    for key in HOSTILE:
+        if key.startswith("filter."):
+            git(repo, "-c", "core.fsmonitor=false", "config", "--unset", key)
+    git(repo, "-c", "core.fsmonitor=false", "config", "submodule.module.ignore", "none")
+    write(repo / "module", "select 2;\n")
+    os.utime(repo / "1_x.sql", (1, 1))
+    mark.unlink(missing_ok=True)
+    found = read(repo, repo / "1_x.sql")
+    assert not mark.exists(), mark.read_text()
+    assert (found.authors, found.unknown) == ((ADA,), ())
 
 
 @pytest.mark.parametrize("key", ["core.fsmonitor", "filter.evil.clean"])

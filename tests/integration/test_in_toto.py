@@ -101,6 +101,19 @@ def test_a_plan_that_is_not_approved(database_url: str, tmp_path: Path) -> None:
         project.attested()
 
 
+def test_an_issuer_with_another_program(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verify: Callable[..., VerifiedEnvelope]
+) -> None:
+    """A statement that is right in every part, about a plan that lacks an approval."""
+    project = Project(tmp_path, database_url)
+    project.plan()
+    project.decide("ada")
+    monkeypatch.setattr("pointsctl.workflow.export_in_toto._refuse_unapproved", lambda *_: None)
+    verified = verify(project.attested().text)
+    assert not verified.whole
+    assert [one.expected for one in verified.differences] == ["a plan that is approved"]
+
+
 def test_a_rejected_plan(database_url: str, tmp_path: Path) -> None:
     project = Project(tmp_path, database_url)
     project.plan()

@@ -146,6 +146,11 @@ def test_the_checklist_that_was_read_must_be_the_file_that_is_there(project: Pla
     edited = project.loaded()
     place.write_bytes(before)
     assert [one.what for one in project.deployment(edited).changes] == ["the checklist"]
+    loaded = project.loaded()
+    place.write_bytes(before + b"# edited\n")
+    assert [one.what for one in project.deployment(loaded).changes] == ["the checklist"]
+    with pytest.raises(RefusedError, match="changed while it was read"):
+        project.create_from(loaded)
 
 
 def test_another_policy_or_trust_folder_is_a_change(project: PlanProject) -> None:
@@ -173,7 +178,13 @@ def test_links_are_refused(project: PlanProject, tmp_path: Path) -> None:
             project.create()
         place.unlink()
         shutil.move(outside, place)
-    (project.folder / "supabase/functions/hello/more").symlink_to(tmp_path)
+    inner = project.folder / "supabase/functions/hello/more"
+    inner.symlink_to(tmp_path)
+    with pytest.raises(RefusedError, match="is a link"):
+        project.create()
+    inner.unlink()
+    shutil.move(project.folder / "supabase/functions/hello", tmp_path / "hello")
+    (project.folder / "supabase/functions/hello").symlink_to(tmp_path / "hello")
     with pytest.raises(RefusedError, match="is a link"):
         project.create()
 
@@ -192,7 +203,7 @@ def test_what_no_push_could_apply_is_refused_and_closes(project: PlanProject, na
     project.write(f"supabase/migrations/{name}", "select 1;")
     for attempt in (project.create, project.deployment):
         with pytest.raises(RefusedError, match=why) as caught:
-            attempt()  # type: ignore[operator]  # two functions of different types
+            attempt()
         assert caught.value.message.isprintable()
 
 

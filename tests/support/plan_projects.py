@@ -90,7 +90,16 @@ class PlanProject:
         self, person: str = "olga", consent: Callable[[Proposal], None] = lambda _proposal: None, **changed: Any
     ) -> Created:
         """Make a plan; `changed` is about the request."""
-        loaded = self.loaded()
+        return self.create_from(self.loaded(), person, consent, **changed)
+
+    def create_from(
+        self,
+        loaded: Loaded,
+        person: str = "olga",
+        consent: Callable[[Proposal], None] = lambda _proposal: None,
+        **changed: Any,
+    ) -> Created:
+        """Make a plan with a checklist that was read before."""
         request = Request(NAME, loaded.environment(NAME), self.means(person), "1.0")
         with Ledger(self.url) as ledger:
             return create_plan(ledger, loaded, replace(request, **changed), consent)

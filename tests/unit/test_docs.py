@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,20 @@ import typer
 import yaml
 from screens.blocks import blocks, excerpt, filled
 from screens.normal import normal
-from screens.requests import answer
 from screens.preparations import FILES
+from screens.requests import answer
 from screens.stage import Stage
+from screens.stand_ins import StandIns
 from screens.story import STORY, Run, StoryError
 
 from pointsctl import errors, kinds
 from pointsctl.cli.root import app
 from pointsctl.errors import ChecklistError
+from pointsctl.ledger.damage import What
+from pointsctl.model.ledger import Kind
 from pointsctl.model.markdown import Markdown
+from pointsctl.model.policy import Policy
+from pointsctl.model.standing import State
 from pointsctl.postgres import sqlfiles
 from pointsctl.sandbox.faults import faults
 from pointsctl.workflow.load_checklist import Loaded, load_checklist
@@ -104,6 +110,35 @@ def test_every_error_code_is_explained() -> None:
     assert listed == codes - {errors.PointsctlError.code} | (listed & {errors.PointsctlError.code})
 
 
+def test_every_attack_names_a_test_that_exists() -> None:
+    named = set(re.findall(r"(?m)^\| .+ \| .+ \| `(test_\w+)` \|$", PAGES["docs/approvals.md"]))
+    sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    existing = {name for source in sources for name in re.findall(r"(?m)^def (test_\w+)", source)}
+    assert len(named) > 30
+    assert named <= existing
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_record_has_its_place(kind: Kind) -> None:
+    assert f"| `{kind.value}` |" in PAGES["docs/ledger.md"]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_standing_of_an_approval_is_explained(state: State) -> None:
+    assert f"| `{state.value}` |" in PAGES["docs/approvals.md"]
+
+
+@pytest.mark.parametrize("what", list(What))
+def test_every_damage_is_explained(what: What) -> None:
+    assert f"`{what.value}`" in PAGES["docs/ledger.md"]
+    assert f"`{what.value}`" in PAGES["docs/json.md"]
+
+
+@pytest.mark.parametrize("key", list(Policy.model_fields))
+def test_every_key_of_the_policy_is_explained(key: str) -> None:
+    assert f"| `{key}` |" in PAGES["docs/approvals.md"]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Links
 
@@ -137,7 +172,8 @@ def shown_commands() -> list[tuple[str, str]]:
         for fence in _FENCE.finditer(text):
             if fence[1] in _SHELL:
                 found += [
-                    (page, line) for line in re.findall(r"(?m)^(?:\$ |\s*- (?:run: )?)?(pointsctl [^\n]*)$", fence[2])
+                    (page, line)
+                    for line in re.findall(r"(?m)^(?:\$ | *(?:- (?:run: )?)?)?(pointsctl [a-z][^\n]*)$", fence[2])
                 ]
         found += [(page, line) for line in re.findall(r"`(pointsctl [^`\n]*)`", _FENCE.sub("", text))]
     return found
@@ -291,6 +327,33 @@ def item_line(summary: str, time: str) -> str:
     room = 80 - len(head) - (len(time) + 2 if time else 0)
     cut = summary if len(summary) <= room else f"{summary[: room - 1]}…"
     return f"{head}{cut:<{room}}  {time}".rstrip()
+
+
+def test_a_value_has_one_stand_in_through_the_whole_story_and_so_has_its_beginning() -> None:
+    stand_ins = StandIns(datetime(2026, 1, 31, 8, 30, 59, tzinfo=UTC))
+    digest, other = "0123456789ab" + "cd" * 26, "f" * 64
+    one = stand_ins.put(f"plan {digest[:12]}, head 7:{digest}, {other}")
+    assert one == stand_ins.put(f"plan {digest[:12]}, head 7:{digest}, {other}")
+    short, whole, third = re.findall(r"\b[0-9a-f]{12,}", one)
+    assert whole.startswith(short)
+    assert whole != third
+    assert stand_ins.put("c0ffee00-0000-4000-8000-000000000010, 000000000008-") == (
+        "c0ffee00-0000-4000-8000-000000000010, 000000000008-"
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-01-31T08:31:12Z", "2030-01-31T08:00:00Z"),
+        ("2026-01-31T08:39:59.123Z", "2030-01-31T08:00:00.000Z"),
+        ("2026-02-03T08:31:12.999Z", "2030-02-03T08:00:00.000Z"),
+        ("2026-02-03 08:31Z", "2030-02-03 08:00Z"),
+        ("2025-01-25T08:00:00Z", "2025-01-25T08:00:00Z"),
+    ],
+)
+def test_times_of_the_story_become_the_same_ones_in_every_run(time: str, shown: str) -> None:
+    assert StandIns(datetime(2026, 1, 31, 8, 30, 59, tzinfo=UTC)).put(f"at {time}.") == f"at {shown}."
 
 
 @pytest.mark.parametrize("length", [10, *range(38, 50), 60])

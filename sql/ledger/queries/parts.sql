@@ -36,7 +36,8 @@ select 'policy ' || polname, concat_ws(' ', case when polpermissive then 'permis
     'using ' || pg_get_expr(polqual, polrelid), 'check ' || pg_get_expr(polwithcheck, polrelid))
 from ledger join pg_policy on polrelid = ledger.oid
 union all
-select 'function ' || proname, concat_ws(' ', lanname, case when prosecdef then 'definer' else 'invoker' end,
+-- Another function of the name stands beside the trigger's own, and must not be taken for it.
+select 'function ' || proname || case when pronargs > 0 then format('(%%s)', pg_get_function_identity_arguments(p.oid)) else '' end, concat_ws(' ', lanname, case when prosecdef then 'definer' else 'invoker' end,
     array_to_string(proconfig, ' '), encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'))
 from pg_proc as p join pg_language as l on l.oid = prolang
 where pronamespace = to_regnamespace('public') and proname in ('migration_audit_append', 'migration_audit_refuse')

@@ -40,8 +40,8 @@ class File(Store):
         """Write beside, flush to the disk, then link into place: a link never replaces what is there."""
         target = self._root.joinpath(*parts_of(name))
         with _described(f"cannot put {name!r} into {self.address}"):
-            changed = {target.parent, *_made(target.parent)}
             self._refuse_outside(target.parent)
+            changed = {target.parent, *_made(target.parent)}
             descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".unfinished-")
             try:
                 with os.fdopen(descriptor, "wb") as file:

@@ -124,7 +124,7 @@ def record_page(one: Seen, commands: Sequence[str], *, as_json: bool) -> None:
     page.add_column(overflow="fold")
     for name, value in _facts(one):
         if value:
-            page.add_row(name, Text(plain(value)))
+            page.add_row(name, Text(plain(value, _LONGEST_LINE)))
     out.print(page)
     for title, text in _texts(one, commands):
         out.print(Text(f"\n{title}:", style="bold"))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.model.duration import format_duration
-from pointsctl.model.escape import plain
+from pointsctl.model.escape import HASH_COMMAND, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +38,8 @@ def console() -> Console:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    """One JSON document on stdout; only ASCII is written, so nothing in it can act on a terminal or a CI runner."""
+    sys.stdout.write(HASH_COMMAND.sub(r"\\u0023#", json.dumps(document)) + "\n")
 
 
 def item_list(loaded: Loaded, items: Sequence[Item], redactor: Redactor, *, as_json: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 KEPT = 1_000
-"""How many damages are kept to be shown; more than that are only counted, so that memory stays bounded."""
+"""How many damages of each sort are kept to be shown; more than that are only counted, so that memory stays bounded."""
 
 
 class What(StrEnum):
@@ -63,19 +64,20 @@ def one(seq: int, what: What, expected: str, found: str, *, group: str = "") -> 
 
 
 class Damages:
-    """Everything that was found, in bounded memory."""
+    """Everything that was found, in bounded memory. Each sort has room of its own, so that none can hide another."""
 
     def __init__(self) -> None:
-        self._kept: list[Damage] = []
+        self._kept: dict[What, list[Damage]] = {}
         self._more = 0
 
     def add(self, damage: Damage) -> None:
-        """Note a damage; one that continues the last is told together with it."""
-        joined = self._kept[-1].joined(damage) if self._kept else None
+        """Note a damage; one that continues the last of its sort is told together with it."""
+        kept = self._kept.setdefault(damage.what, [])
+        joined = kept[-1].joined(damage) if kept else None
         if joined is not None:
-            self._kept[-1] = joined
-        elif len(self._kept) < KEPT:
-            self._kept.append(damage)
+            kept[-1] = joined
+        elif len(kept) < KEPT:
+            kept.append(damage)
         else:
             self._more += 1
 
@@ -85,8 +87,8 @@ class Damages:
         return self._more
 
     def __len__(self) -> int:
-        return len(self._kept) + self._more
+        return sum(map(len, self._kept.values())) + self._more
 
     def __iter__(self) -> Iterator[Damage]:
         """By record."""
-        return iter(sorted(self._kept, key=lambda damage: (damage.seq, damage.until)))
+        return iter(sorted(chain.from_iterable(self._kept.values()), key=lambda damage: (damage.seq, damage.until)))

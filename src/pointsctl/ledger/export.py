@@ -11,9 +11,8 @@ from typing import Any
 from pointsctl.errors import StorageError
 from pointsctl.ledger.damage import Damage, What
 from pointsctl.model.ledger import MalformedRecordError, Row, is_hash, read_record
-from pointsctl.model.strict_json import JsonError, parse
+from pointsctl.model.strict_json import LONGEST_BYTES, JsonError, parse
 
-_LONGEST_LINE = 64 * 1024 * 1024
 _LARGEST_SEQ = 2**53 - 1
 _KEYS = frozenset(["body", "hash", "kind", "previous_hash", "seq", "signature"])
 _CHUNK = 1024 * 1024
@@ -76,7 +75,7 @@ class ExportedFile:
             with os.fdopen(descriptor, "rb", buffering=_CHUNK) as file:
                 if not self._path.is_file():
                     raise StorageError(f"{self._path} is no file", hint="name a file that `ledger export` wrote")
-                while line := file.readline(_LONGEST_LINE):
+                while line := file.readline(LONGEST_BYTES):
                     yield line
         except OSError as error:
             reason = (error.strerror or "refused").lower()

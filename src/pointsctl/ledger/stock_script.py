@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,11 @@ def _piece(byte: int) -> str:
 
 
 def _trust(trust: Trust) -> str:
-    name = _name(trust)
-    lines = [f"# policy {trust.digest}", printf(trust.allowed_signers.encode(), f"{name}.signers")]
-    if trust.revoked_keys:
-        lines.append(printf(trust.revoked_keys, f"{name}.revoked"))
+    lines = [f"# policy {trust.digest}: its keys"]
+    for ending, content in (("signers", trust.allowed_signers.encode()), ("revoked", trust.revoked_keys)):
+        if content:
+            file = f"{_name(trust)}.{ending}"
+            lines += [printf(content, file), _sum(hashlib.sha256(content).hexdigest(), file)]
     return "\n".join(lines) + "\n"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from pointsctl.errors import PointsctlError
 from pointsctl.model.canonical import canonical_text
 
-LONGEST_BYTES = 64 * 1024 * 1024
+LONGEST_BYTES = 65 * 1024 * 1024
+"""A record's body has 32 MiB at the most, and a line of an export has two characters for each of them that is escaped."""
 
 
 class JsonError(PointsctlError):
@@ -27,7 +29,7 @@ def parse(text: str | bytes) -> Any:
     try:
         plain = text.decode("utf-8") if isinstance(text, bytes) else text
         plain.encode("utf-8")
-        return json.loads(plain, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(plain, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)
     except UnicodeError:
         raise JsonError("the text is not UTF-8", hint="the file was changed or cut off") from None
     except RecursionError:
@@ -57,6 +59,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a key stands in one object twice")
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number that no double holds")
+    return number
 
 
 def _no_constant(name: str) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pointsctl.errors import UsageError
 from pointsctl.model.canonical import utc_text
 from pointsctl.model.checklist import Item
-from pointsctl.model.duration import format_duration, parse_duration
+from pointsctl.model.deadline import parse_deadline
+from pointsctl.model.duration import format_duration
 from pointsctl.model.finding import Observation, Outcome
 from pointsctl.model.history import History, Signed
 from pointsctl.model.problems import shown
@@ -98,7 +99,7 @@ def parse_until(text: str, now: datetime) -> datetime:
 
     Raises UsageError when it is not in the future, or later than the longest that is allowed.
     """
-    until = _moment(text, now)
+    until = parse_deadline(text, now)
     hint = f"--until takes a date, a time with its zone or a duration; at most {format_duration(LONGEST)}"
     if until is None:
         raise UsageError(f"--until {shown(text)} is no time", hint=hint)
@@ -108,20 +109,6 @@ def parse_until(text: str, now: datetime) -> datetime:
         latest = utc_text(now + LONGEST)
         raise UsageError(f"--until {utc_text(until)} is too far away, the latest is {latest}", hint=hint)
     return until
-
-
-def _moment(text: str, now: datetime) -> datetime | None:
-    try:
-        return now + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        if len(text) == len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), tzinfo=UTC)
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _minute(moment: datetime) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pointsctl.backup_stores.interface import AlreadyStoredError, Store
 from pointsctl.errors import RefusedError
 from pointsctl.ledger.anchors import LONGEST, name_of, read_anchor, written
+from pointsctl.ledger.reading import read_history
 from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
+from pointsctl.model.history import History
 from pointsctl.model.ledger import Draft, Head, Kind
 from pointsctl.model.statement import AnchorStatement
-from pointsctl.model.trust_history import TrustHistory
 from pointsctl.workflow.compare_anchors import objection_to
 from pointsctl.workflow.sign import SigningMeans, sign_statement
 
@@ -31,12 +31,12 @@ class Anchored:
 def anchor_ledger(ledger: Ledger, environment: str, store: Store, means: SigningMeans) -> Anchored:
     """Anchor the head of an open ledger.
 
-    1. Sign with a key of the policy in force. 2. Put it into the store, which never overwrites. 3. Append `ledger.anchored`.
-    Stopped between 2 and 3, the next call finds the anchor of the same head and goes on with 3. Raises RefusedError (no
-    policy in force, a key that is nobody's, something else under the anchor's name), StorageError, and what signing and the
-    ledger raise.
+    1. Verify the chain: a signature over a damaged one would speak for it. 2. Sign with a key of the policy in force. 3. Put
+    it into the store, which never overwrites. 4. Append `ledger.anchored`. Stopped between 3 and 4, the next call finds the
+    anchor of the same head and goes on with 4. Raises RefusedError (a damaged ledger, no policy in force, a key that is
+    nobody's, something else under the anchor's name), StorageError, and what signing and the ledger raise.
     """
-    history = read_trust_history(ledger, means.variables)
+    history = read_history(ledger, means.variables)
     if history.trust is None:
         hint = f"pin one with `pointsctl trust update --env {environment}`"
         raise RefusedError(f"no approval policy is in force in {environment!r}, so no key counts", hint=hint)
@@ -54,7 +54,7 @@ def anchor_ledger(ledger: Ledger, environment: str, store: Store, means: Signing
     return Anchored(name, store.address, head, principal, record.head)
 
 
-def _found(store: Store, name: str, head: Head, history: TrustHistory, means: SigningMeans) -> str:
+def _found(store: Store, name: str, head: Head, history: History, means: SigningMeans) -> str:
     """Who signed the anchor that is there already. Raises RefusedError when it is not a good one of this very head."""
     anchor = read_anchor(name, store.get(name, LONGEST))
     with SignatureChecker(means.variables) as checker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -70,10 +71,12 @@ def last_records(
     while until > after and len(found) < limit:
         since = max(after, until - window)
         rows = map(seen, ledger.rows(Head(since, ""), until=until, kinds=kinds))
-        found = [one for one in rows if item is None or _is_about(one, item)] + found
+        about = (one for one in rows if item is None or _is_about(one, item))
+        # Anybody may write large records; no more of them are held than were asked for.
+        found = [*deque(about, maxlen=limit - len(found)), *found]
         # From the end backwards, so that the last records of a long ledger are there at once.
         until, window = since, window * 8
-    return found[-limit:]
+    return found
 
 
 def _is_about(one: Seen, item: str) -> bool:

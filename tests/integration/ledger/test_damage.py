@@ -98,6 +98,9 @@ DAMAGE = {
     "GRANT SELECT (notes) ON public.migration_audit TO PUBLIC": "privilege of PUBLIC",
     "GRANT UPDATE ON public.migration_audit TO service_role": "privilege of service_role",
     "GRANT EXECUTE ON FUNCTION public.migration_audit_append() TO authenticated": "privilege of authenticated",
+    # Two functions of one name, the second with the body that the first should have.
+    "ALTER FUNCTION public.migration_audit_refuse() SECURITY DEFINER; CREATE FUNCTION public.migration_audit_refuse(integer)"
+    " RETURNS integer LANGUAGE sql AS 'select 1'": "function migration_audit_refuse(integer) is unexpected",
 }
 
 

@@ -6,17 +6,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from pointsctl.errors import RefusedError
+from pointsctl.ledger.reading import read_history
 from pointsctl.ledger.store import Ledger
-from pointsctl.model.ledger import Kind, Record
+from pointsctl.model.ledger import Kind
 from pointsctl.postgres.connection import Connection
 from pointsctl.workflow.export_ledger import Export
+from tests.support.audits import execute
 from tests.support.ledgers import session
-from tests.support.signed_ledgers import NAME, SignedLedger, verify_exported
+from tests.support.signed_ledgers import NAME, VARIABLES, SignedLedger, unguarded, verify_exported
+
+LARGEST = 32 * 1024 * 1024
+"""Bytes of a body."""
 
 
 @pytest.fixture
@@ -40,10 +47,8 @@ def insert(service: Connection, **columns: object) -> None:
 
 
 def insert_if_allowed(service: Connection, **columns: object) -> None:
-    try:
+    with suppress(psycopg.errors.InsufficientPrivilege):
         insert(service, **columns)
-    except psycopg.errors.InsufficientPrivilege:
-        return
 
 
 ANCHOR = {"anchor": f"anchors/{NAME}/000000000003-abababababababab.json", "seq": 3, "hash": "ab" * 32}
@@ -67,20 +72,46 @@ def test_a_record_that_does_not_count_does_not_damage_the_ledger_for_ever(
     assert ledger.verify().whole
 
 
-def test_the_largest_record_can_be_exported_and_verified(ledger: SignedLedger, service: Connection) -> None:
-    insert(service, body='{"x":"' + '\\"' * 16_776_900 + '"}')
-    with Ledger(ledger.url) as opened, (ledger.folder / "ledger.jsonl").open("w", encoding="utf-8") as file:
+def exported(ledger: SignedLedger) -> Path:
+    path = ledger.folder / "ledger.jsonl"
+    with Ledger(ledger.url) as opened, path.open("w", encoding="utf-8") as file:
         file.writelines(Export(opened).lines())
-    verified = verify_exported(ledger.folder / "ledger.jsonl")
-    assert (verified.whole, verified.records) == (True, 4)
+    return path
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 5000, "1e-400", "9" * 400])
-def test_a_number_beyond_all_bounds_is_shown_as_json(ledger: SignedLedger, service: Connection, number: str) -> None:
-    from pointsctl.workflow.read_ledger import one_record
+def test_the_largest_record_can_be_exported_and_verified(ledger: SignedLedger) -> None:
+    with session(ledger.url) as operator:
+        insert(operator, body='{"x":""}', notes='"' * 10_000)
+        found = operator.execute(b"SELECT octet_length(body) FROM public.migration_audit WHERE seq = 4").fetchone()
+        assert found is not None
+        insert(operator, body='{"x":"' + '\\"' * ((LARGEST - found[0]) // 2) + '"}', notes='"' * 10_000)
+    verified = verify_exported(exported(ledger))
+    assert (verified.whole, verified.records) == (True, 5)
 
-    insert(service, body='{"x":%s}' % number)
-    with Ledger(ledger.url) as opened:
-        record = one_record(opened, 4).record
-    assert record is None or isinstance(json.dumps(dict(record.data), allow_nan=False), str)
+
+def test_a_note_that_fills_the_memory_of_every_reader_is_refused(ledger: SignedLedger, service: Connection) -> None:
+    insert(service, body='{"x":[' + "[]," * 349_000 + "1]}")
+    with pytest.raises(psycopg.errors.CheckViolation, match="at most 1048576 are kept"):
+        insert(service, body='{"x":[' + "[]," * 350_000 + "1]}")
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 5_000, "1e-400", "0." + "1" * 5_000])
+def test_a_number_beyond_all_bounds_spoils_no_export(ledger: SignedLedger, service: Connection, number: str) -> None:
+    with suppress(psycopg.errors.CheckViolation):
+        insert(service, body=f'{{"x":{number}}}')
     assert ledger.verify().whole
+    assert verify_exported(exported(ledger)).whole
+
+
+def test_records_that_do_not_count_hide_no_damage(ledger: SignedLedger, admin_url: str) -> None:
+    junk = (
+        "INSERT INTO public.migration_audit (kind, notes) SELECT CASE n % 2 WHEN 0 THEN 'item.attested' END, 'number ' || n"
+        " FROM generate_series(1, 2010) AS n"
+    )
+    execute(ledger.url, junk)
+    with Ledger(ledger.url) as opened:
+        assert read_history(opened, VARIABLES).head.seq == 2013
+        with unguarded(admin_url) as superuser:
+            superuser.execute("UPDATE public.migration_audit SET body = replace(body, 'number', 'x') WHERE seq = 2012")
+        with pytest.raises(RefusedError, match="record 2012 altered"):
+            read_history(opened, VARIABLES)

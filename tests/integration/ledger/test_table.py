@@ -121,6 +121,8 @@ UNCLEAR = [
     ("{} {}", "no JSON object"),
     ('{"a": NaN}', "no JSON object"),
     ('{"a": 1e999999}', "no JSON object"),
+    ('{"a": [1, 1e309]}', "a number that no double holds"),
+    ('{"a": -' + "9" * 5_000 + "}", "a number that no double holds"),
     ('{"a": "\\u0000"}', "no JSON object"),
     ('{"\\u0000": 1}', "no JSON object"),
     ('{"a": "\\ud800"}', "no JSON object"),
@@ -142,7 +144,12 @@ def test_body_that_two_readers_could_read_differently_is_refused(ledger: Ledger,
 
 
 def test_body_that_is_clear_is_kept(ledger: Ledger, psql: Connection) -> None:
-    for body in ('{"a":' + "[" * 63 + "]" * 63 + "}", '{"a": {"a": [{"a": 1}, {"a": 1}]}}', " {} \n"):
+    for body in (
+        '{"a":' + "[" * 63 + "]" * 63 + "}",
+        '{"a": {"a": [{"a": 1}, {"a": 1}]}}',
+        " {} \n",
+        '{"a": [1.7976931348623157e308, 1e-400]}',
+    ):
         _insert(psql, kind="run.finished", body=body)
         record = ledger.last("run.finished")
         assert record is not None
@@ -213,7 +220,7 @@ def test_clients_may_nothing(psql: Connection) -> None:
 def test_leaked_key_of_the_service_lays_no_foundation(ledger: Ledger, psql: Connection) -> None:
     head = ledger.head()
     psql.execute(b"SET ROLE service_role")
-    for kind in ("ledger.installed", "environment.pinned", "policy.pinned", "run.finished"):
+    for kind in ("ledger.installed", "environment.pinned", "policy.pinned", "run.finished", "of.a.later.version"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="may not append a record of the kind"):
             _insert(psql, kind=kind)
     assert ledger.head() == head

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +90,7 @@ def test_whatever_is_kept_is_printable_and_kept_as_it_is_the_next_time(kind: Fie
     assert read_value(kind, kept, ADA) == kept
 
 
-def item(*fields: dict[str, object]) -> Item:
+def item(*fields: Mapping[str, object]) -> Item:
     return Item.model_validate({"id": "team.told", "title": "Told", "kind": "attestation", "fields": fields})
 
 

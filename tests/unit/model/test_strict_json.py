@@ -26,6 +26,8 @@ VALUES = st.recursive(
         ('{"limit": NaN}', "NaN"),
         ("[Infinity]", "Infinity"),
         ("[-Infinity]", "Infinity"),
+        ("[1e400]", "no double holds"),
+        ("[-1e400]", "no double holds"),
         ("", "not JSON"),
         ("{} {}", "extra data"),
         ("[" * 100_000, "deeply"),

@@ -140,3 +140,11 @@ def test_a_name_that_can_be_copied_keeps_its_line() -> None:
     assert any(name in line for line in text.splitlines())
     detail = " ".join(line[50:].strip() for line in text.splitlines() if line.startswith(" " * 6))
     assert row["detail"] in " ".join(detail.split())
+
+
+def test_what_is_waived_is_shown_in_full_also_where_it_is_narrow() -> None:
+    said = "fail, waived by ada@example.test until 2026-03-15 09:30 UTC: measured by hand \x1b[2J"
+    run = make_run([make_finding(Outcome.WAIVED, id="load.cpu", summary=said)])
+    for width in (40, 80):
+        text = " ".join(Text().render(run, Options(width=width)).split("waived\n", 1)[1].split())
+        assert f"load.cpu: {said}".replace("\x1b", "\\x1b") in text

@@ -114,7 +114,7 @@ def test_a_mistake_is_named_with_its_place(path: Path, text: str | bytes, line: 
 
 def test_an_unknown_kind_names_the_nearest_and_all(path: Path) -> None:
     (line,) = problems(path, checklist(item("a.one", kind="atestation")))
-    assert line.startswith("10:41: unknown kind; found 'atestation'; expected one of attestation, command, ")
+    assert line.startswith("10:41: unknown kind; found 'atestation'; expected one of approval, attestation, command, ")
     assert line.endswith("(did you mean 'attestation'?)")
 
 
