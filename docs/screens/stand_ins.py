@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 # 64 digits of a whole digest, 12 as people name a plan; in names of files 16 of an anchor's, 12 of a plan's.
 _DIGEST = re.compile(
-    r"(?<![\w-])(?:[0-9a-f]{64}|[0-9a-f]{12})(?![\w-])|(?<=/\d{12}-)[0-9a-f]{16}(?=\.)|(?<=plan-)[0-9a-f]{12}(?=\.)"
+    r"(?<![\w-])(?:[0-9a-f]{64}|[0-9a-f]{12})(?![\w-])"
+    r"|(?<=/\d{12}-)[0-9a-f]{16}(?=\.)|(?:(?<=plan-)|(?<=policy-))[0-9a-f]{12}(?=\.)"
 )
 _FINGERPRINT = re.compile(r"(?<=SHA256:)[A-Za-z0-9+/]{43}")
 _RUN = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b")

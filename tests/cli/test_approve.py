@@ -53,9 +53,6 @@ def test_the_whole_flow(leads: Leads) -> None:
     assert (second.code, second.json["verdict"]) == (0, "approved")
     assert second.json["decided"]["comment"] == "on call on Friday"
 
-    done = run(leads, "approvals", "list", "--env", "here")
-    assert done.code == 0
-    assert "is approved" in done.out
     script = run(leads, "approvals", "verify", "--env", "here", "--show-commands", "--output", str(leads.folder))
     assert script.code == 0
     assert script.out == (leads.folder / "check.sh").read_text(encoding="utf-8")
@@ -98,7 +95,6 @@ def test_offline(leads: Leads, tmp_path: Path) -> None:
     arguments = ["approve", plan, "--offline", "plan.json", "--output", "ada.json", "--key", str(leads.key("ada"))]
     assert pointsctl(*arguments, cwd=elsewhere).code == 5
     assert pointsctl(*arguments, "--env", "there", "--yes", cwd=elsewhere).code == 2
-    assert pointsctl(*arguments[:4], "--yes", cwd=elsewhere).code == 2
     done = pointsctl(*arguments, "--yes", cwd=elsewhere)
     assert done.code == 0, done.err
     assert leads.plan_file().trust.digest in "".join(done.err.split())
@@ -107,7 +103,6 @@ def test_offline(leads: Leads, tmp_path: Path) -> None:
     again = run(leads, "approvals", "import", "elsewhere/ada.json", "--env", "here")
     assert again.code == 5
     assert "nonce" in again.out
-    assert run(leads, "approvals", "import", "checklist.yaml", "--env", "here").code == 4
 
 
 def test_hostile_texts_are_never_shown_raw(leads: Leads) -> None:
@@ -188,12 +183,13 @@ def test_a_lead_types_one_command_the_name_and_the_passphrase(leads: Leads) -> N
     try:
         screen.type(f"clear; {sys.executable} -m pointsctl approve --env here --key {locked}")
         asked = screen.wait_for("Type its name to go on:")
-        for part in (plan.short, leads.migration.name, "APPROVES", ADA, ENGINEERING):
+        assert asked.startswith(f"plan {plan.short} for here"), asked  # nothing has scrolled away
+        for part in (leads.migration.name, "APPROVES", ADA, ENGINEERING):
             assert part in asked, asked
         screen.type("here")
         screen.wait_for("passphrase")
         screen.type("correct horse")
-        screen.wait_for("recorded")
+        screen.wait_for(f"{ADA} approved plan {plan.short}")
     finally:
         screen.close()
     (standing,) = leads.standings().values()

@@ -77,7 +77,9 @@ class Runner:
         )
         self.said += done.stdout
         assert "Traceback" not in done.stdout
-        self.outputs.update(line.split("=", 1) for line in output.read_text().splitlines())
+        for line in output.read_text().splitlines():
+            name, _, value = line.partition("=")
+            self.outputs[name] = value
         return done.returncode
 
     @property

@@ -171,10 +171,9 @@ def shown_commands() -> list[tuple[str, str]]:
     for page, text in PAGES.items():
         for fence in _FENCE.finditer(text):
             if fence[1] in _SHELL:
-                found += [
-                    (page, line)
-                    for line in re.findall(r"(?m)^(?:\$ | *(?:- (?:run: )?)?)?(pointsctl [a-z][^\n]*)$", fence[2])
-                ]
+                # In YAML a line of a script is indented; on a screen that is what the program says.
+                before = r" *(?:- (?:run: )?)?" if fence[1] == "yaml" else r"(?:\$ )?"
+                found += [(page, line) for line in re.findall(rf"(?m)^{before}(pointsctl [a-z][^\n]*)$", fence[2])]
         found += [(page, line) for line in re.findall(r"`(pointsctl [^`\n]*)`", _FENCE.sub("", text))]
     return found
 
@@ -219,7 +218,7 @@ _AROUND: dict[str, Any] = {
 
 
 def item_examples() -> list[tuple[str, str]]:
-    return [(page, text) for page, text in fences("yaml") if text.startswith(("- id:", "version:"))]
+    return [(page, text) for page, text in fences("yaml") if text.startswith("- id:") or "\nphases:" in text]
 
 
 def as_checklist(example: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pointsctl.model.finding import Observation
 class Attestation(Check):
     """Something that no program can see. The item's `fields` are what the person fills in.
 
-    People say so with `pointsctl attest`, signed. The newest attestation counts while the item's definition is the one that
+    People say so with `pointsctl attest ID`, signed. The newest attestation counts while the item's definition is the one that
     was signed for, for as long as `valid_for` says, by the database's clock; until then the outcome is `pending`.
     """
 

@@ -32,7 +32,8 @@ def announce(asked: Asked, fresh_for: timedelta) -> None:
     problems = evidence_problems(
         asked.plan, found.history, asked.now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for
     )
-    remarks = tuple(f"the gate stays closed: {problem}" for problem in problems)
+    # In one sentence, so that the plan and the question fit on one screen.
+    remarks = (f"the gate stays closed: {'; '.join(problems)}",) if problems else ()
     page = replace(page_of(found, asked.plan, asked.now), evidence=asked.evidence, remarks=remarks)
     print_plan(page, out)
     until = utc_text(asked.now + asked.valid_for) if asked.valid_for else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,8 +61,7 @@ def create(
     that cannot be deployed, no confirmation, another plan in the meantime; 130 interrupted.
     """
     from pointsctl import __version__
-    from pointsctl.cli.confirm import confirm_environment, confirm_yes
-    from pointsctl.cli.plan_tables import announce, print_created, print_unchanged
+    from pointsctl.cli.plan_tables import print_created, print_unchanged
     from pointsctl.cli.session import find_environment, load
     from pointsctl.workflow.create_plan import Request, create_plan
     from pointsctl.workflow.open_ledger import open_ledger
@@ -70,17 +70,23 @@ def create(
     name, found = find_environment(loaded, environment)
     means = signing.signing_means(key)
     request = Request(name, found, means, __version__, not_after, tuple(author or ()), note)
+    with open_ledger(name, found) as ledger:
+        done = create_plan(ledger, loaded, request, _consent(name, found.protected, confirm, yes=yes))
+    (print_created if done.new else print_unchanged)(done, as_json=as_json)
+    return 0
+
+
+def _consent(name: str, protected: bool, given: str | None, *, yes: bool) -> Callable[[Proposal], None]:
+    from pointsctl.cli.confirm import confirm_environment, confirm_yes
+    from pointsctl.cli.plan_tables import announce
 
     def consent(proposal: Proposal) -> None:
         announce(proposal)
-        confirm_environment(name, found.protected, confirm)
-        if proposal.dying and not found.protected:
-            confirm_yes("Let these approvals die?", given=yes or confirm is not None)
+        confirm_environment(name, protected, given)
+        if proposal.dying and not protected:
+            confirm_yes("Let these approvals die?", given=yes or given is not None)
 
-    with open_ledger(name, found) as ledger:
-        done = create_plan(ledger, loaded, request, consent)
-    (print_created if done.new else print_unchanged)(done, as_json=as_json)
-    return 0
+    return consent
 
 
 @app.command("show")

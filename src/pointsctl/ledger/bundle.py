@@ -114,7 +114,7 @@ class _Gathering:
 
     def notice(self, record: Record, objection: str, signed: SignedRecords) -> None:
         """One record of a kind that is watched, and why it does not count."""
-        if record.kind == Kind.ENVIRONMENT_PINNED and read_pin(record).copied_from is not None:
+        if record.kind == Kind.ENVIRONMENT_PINNED and read_pin(record).of_a_copy:
             self.adopted_at = record.seq
         _, before = signed.in_force_at(record.seq - 1)
         if record.kind in SIGNED and not objection and before is not None:

@@ -99,7 +99,9 @@ def _decision(one: StockDecision) -> Iterator[str]:
     yield printf(text.encode(), f"{seq}.statement")
     yield printf(f'"plan":{canonical_text(statement.plan)}'.encode(), f"{seq}.plan")
     yield f"within {seq}.plan {seq}.statement"
-    yield printf((one.row.signature or "").encode(), f"{seq}.sig")
+    signature = (one.row.signature or "").encode()
+    yield printf(signature, f"{seq}.sig")
+    yield _sum(hashlib.sha256(signature).hexdigest(), f"{seq}.sig")
     revoked = f" -r {name}.revoked" if one.trust.revoked_keys else ""
     who = shlex.quote(statement.principal)
     when = f"-Overify-time={one.verify_time}"

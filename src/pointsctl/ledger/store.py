@@ -55,7 +55,7 @@ class Ledger:
     def adopted_at(self) -> int:
         """The seq of the last pin that took over a copied ledger, or 0: what is before it happened somewhere else."""
         pinned = [read_record(row) for row in self.rows(kinds=[Kind.ENVIRONMENT_PINNED])]
-        return max((record.seq for record in pinned if read_pin(record).copied_from), default=0)
+        return max((record.seq for record in pinned if read_pin(record).of_a_copy), default=0)
 
     def now(self) -> datetime:
         """The database's clock, by which everything in the ledger is judged."""

@@ -29,13 +29,20 @@ class Origin(_Strict):
 
 
 class Pin(_Strict):
-    """`data` of a record `environment.pinned`. With `copied_from`, everything before it happened somewhere else."""
+    """`data` of a record `environment.pinned`. With `copied_from`, everything before it happened somewhere else, or under
+    another name.
+    """
 
     name: Name
     database: DatabaseName
     protected: bool
     tool: str
     copied_from: Origin | None = None
+
+    @property
+    def of_a_copy(self) -> bool:
+        """Whether it took over the ledger of another database, and not only another name."""
+        return self.copied_from is not None and not self.copied_from.database.same_as(self.database)
 
     def names(self, name: str, database: DatabaseName) -> bool:
         """Whether it is the pin of this environment in this database; what a role could not read must be unread again."""

@@ -53,6 +53,12 @@ class DatabaseName(_Strict):
     database_oid: int
     database: str
 
+    def same_as(self, other: DatabaseName) -> bool:
+        """Whether both are one database, whatever it is called. An identifier that could not be read may be the same."""
+        hidden = self.system_identifier is None or other.system_identifier is None
+        same_server = hidden or self.system_identifier == other.system_identifier
+        return same_server and self.database_oid == other.database_oid
+
 
 class HeadName(_Strict):
     """The ledger's last record when the statement was signed: everything before it was fixed already."""

@@ -36,7 +36,8 @@ class Proposal:
 class TrustHistory:
     """The pin, the trust in force (None before one is pinned) since record `since`, the proposals by their digest.
 
-    `refused` holds the records of these kinds that changed nothing, each with why.
+    `refused` holds the records of these kinds that changed nothing, each with why; `left` is how it stood in each database
+    of which a copy was adopted.
     """
 
     pin: Pin | None = None
@@ -45,6 +46,7 @@ class TrustHistory:
     proposals: Mapping[str, Proposal] = field(default_factory=lambda: MappingProxyType({}))
     nonces: frozenset[str] = frozenset()
     refused: tuple[tuple[int, str], ...] = ()
+    left: tuple[TrustHistory, ...] = ()
 
     def missing(self, digest: str, at: datetime) -> Mapping[str, int]:
         """How many signatures each role still has to give before the trust with this digest takes effect."""
@@ -82,10 +84,14 @@ def statement_of(record: Record) -> Statement | None:
 
 
 def _pinned(history: TrustHistory, pin: Pin) -> TrustHistory:
-    if pin.copied_from is None:
+    if pin.copied_from is None or history.pin is None or history.pin.database.same_as(pin.database):
         return replace(history, pin=pin)
-    # A copy that was adopted: whom its origin trusted has no say in what it has become.
-    return TrustHistory(pin=pin, nonces=history.nonces, refused=history.refused)
+    # A copy that was adopted: whom its origin trusted has no say in what it has become. In the origin they still have: who
+    # may append a pin could lead away from it and back, and no signature would be asked for.
+    left = (*history.left, history)
+    known = (one for one in reversed(left) if one.pin is not None and one.pin.database.same_as(pin.database))
+    before = next(known, TrustHistory())
+    return replace(before, pin=pin, nonces=history.nonces, refused=history.refused, left=left)
 
 
 def _policy_pinned(history: TrustHistory, record: Record) -> TrustHistory:

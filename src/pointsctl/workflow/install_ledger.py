@@ -83,7 +83,7 @@ def _plan(ledger: Ledger, request: Request) -> _Plan:
         ledger.require_all_visible()
         old = ledger.pin()
     pin = _new_pin(old, request, ledger)
-    adopted = pin is not None and pin.copied_from is not None
+    adopted = pin is not None and pin.of_a_copy
     policy = None if step is Step.INSTALL or adopted else _policy(ledger)
     trust = load_trust(request.trust) if policy is None and has_trust(request.trust) else None
     return _Plan(step, pin, trust, old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from pointsctl.errors import ContextMissingError, PermissionMissingError, PointsctlError, RefusedError
 from pointsctl.ledger.store import Ledger
+from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.configuration import Environment
 from pointsctl.model.ledger import Kind
 from pointsctl.model.pin import Pin, PinError
@@ -141,6 +143,29 @@ def test_policy_of_the_original_is_not_that_of_the_copy(
     install(database_url, "production", trust=trust_folder(tmp_path, {"lead": [ADA]}))
     with server.database(database) as name:
         assert install(server.cluster.url(name, "postgres"), "staging", adopt=True).policy is None
+
+
+def test_another_name_and_back_is_no_way_around_the_signatures_of_the_policy(
+    server: Server, database_url: str, database: str, tmp_path: Path
+) -> None:
+    variables = {"PATH": os.environ["PATH"]}
+    done = install(database_url, "production", trust=trust_folder(tmp_path, {"lead": [ADA]}))
+    mallory = trust_folder(tmp_path / "mallory", {"lead": ["mallory@example.test"]})
+    admin, new = server.cluster.url("postgres"), f"{database}_new"
+    for name in ("elsewhere", "production"):
+        assert install(database_url, name, adopt=True, trust=mallory).policy == done.policy
+        assert install(database_url, name, trust=mallory).done == ()
+    administration.rename_database(admin, database, new)
+    try:
+        assert (
+            install(server.cluster.url(new, "postgres"), "production", adopt=True, trust=mallory).policy == done.policy
+        )
+    finally:
+        administration.rename_database(admin, new, database)
+    with Ledger(database_url) as ledger:
+        trust = read_trust_history(ledger, variables).trust
+    assert trust is not None
+    assert trust.digest == done.policy
 
 
 def test_production_that_is_to_be_called_otherwise_is_confirmed_by_its_own_name(production: str) -> None:

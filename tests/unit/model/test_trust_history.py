@@ -61,8 +61,8 @@ def pinned(seq: int, trust: Trust, digest: str = "") -> Record:
     return record(seq, Kind.POLICY_PINNED, {"trust": trust.as_json(), "policy": digest or trust.digest})
 
 
-def placed(seq: int, copied_from: Origin | None = None) -> Record:
-    pin = Pin(name="production", database=DATABASE, protected=True, tool="1", copied_from=copied_from)
+def placed(seq: int, copied_from: Origin | None = None, database: DatabaseName = DATABASE) -> Record:
+    pin = Pin(name="production", database=database, protected=True, tool="1", copied_from=copied_from)
     return record(seq, Kind.ENVIRONMENT_PINNED, pin.model_dump(mode="json"))
 
 
@@ -144,8 +144,24 @@ def test_a_pin_whose_digest_is_another_is_none(old: Trust, new: Trust) -> None:
 def test_the_first_pin_is_the_authority_until_a_copy_is_adopted(old: Trust, new: Trust) -> None:
     assert fold(placed(1), pinned(2, old), placed(3), pinned(4, new)).trust == old
     origin = Origin(name="staging", database=DATABASE)
-    assert fold(placed(1), pinned(2, old), placed(3, origin)).trust is None
-    assert fold(placed(1), pinned(2, old), placed(3, origin), pinned(4, new)).trust == new
+    copy = DATABASE.model_copy(update={"database_oid": 6})
+    assert fold(placed(1), pinned(2, old), placed(3, origin, copy)).trust is None
+    assert fold(placed(1), pinned(2, old), placed(3, origin, copy), pinned(4, new)).trust == new
+
+
+@pytest.mark.parametrize("changed", [{}, {"database": "renamed"}, {"system_identifier": None}])
+def test_a_pin_of_the_same_database_replaces_no_policy(old: Trust, new: Trust, changed: dict[str, Any]) -> None:
+    origin = Origin(name="staging", database=DATABASE)
+    same = DATABASE.model_copy(update=changed)
+    assert fold(placed(1), pinned(2, old), placed(3, origin, same), pinned(4, new)).trust == old
+
+
+def test_a_pin_that_leads_away_and_back_replaces_no_policy(old: Trust, new: Trust) -> None:
+    elsewhere = DATABASE.model_copy(update={"database_oid": 6})
+    away = placed(3, Origin(name="production", database=DATABASE), elsewhere)
+    back = placed(5, Origin(name="production", database=elsewhere))
+    assert fold(placed(1), pinned(2, old), away, pinned(4, new), back).trust == old
+    assert fold(placed(1), pinned(2, old), away, back, pinned(6, new)).trust == old
 
 
 def test_a_nonce_that_was_used_before_a_replacement_is_used(old: Trust, new: Trust) -> None:
