@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pointsctl.errors import PointsctlError, RefusedError, UsageError
 from pointsctl.ledger.bundle import Wanted, derive, describe
 from pointsctl.model.bundle import CHECKLIST, INDEX, LEDGER, SUMS
+from pointsctl.model.canonical import canonical_text
 from pointsctl.model.finding import Outcome
 from pointsctl.model.ledger import Draft, Head, Kind
 from pointsctl.model.run_document import recorded_document
@@ -159,6 +160,21 @@ def test_a_file_that_the_ledger_knows_nothing_of(bundle: Bundle, rewritten: Call
     verified = check(rewritten(summed({**bundle.files, name: b"{}"})))
     assert not verified.whole
     assert name in named(verified)
+
+
+def test_how_another_version_showed_a_run_is_not_judged_and_what_it_recorded_is(
+    bundle: Bundle, rewritten: Callable[[Files], Path]
+) -> None:
+    index = {**json.loads(bundle.files[INDEX]), "tool": "9.0"}
+    newer = {**bundle.files, INDEX: canonical_text(index).encode()}
+    run = next(name for name in newer if name.startswith("runs/") and name.endswith(".json"))
+    shown = run.replace(".json", ".junit.xml")
+    verified = check(rewritten(summed({**newer, shown: b"<testsuites/>"})))
+    assert verified.whole
+    assert verified.unjudged == "9.0"
+    assert run in named(check(rewritten(summed({**newer, run: newer[run] + b" "}))))
+    unknown = "runs/99.junit.xml"
+    assert unknown in named(check(rewritten(summed({**newer, unknown: b"<testsuites/>"}))))
 
 
 def test_a_statement_in_the_place_of_another_valid_one(bundle: Bundle, rewritten: Callable[[Files], Path]) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pointsctl import __version__
 from pointsctl.ledger.bundle_zip import write_archive
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.bundle import SUMS, sums_text
@@ -151,7 +152,7 @@ def export(url: str, name: str, loaded: Loaded, output: Path, plan: str | None =
 
 def check(path: Path, *heads: Head, policy: str | None = None) -> Verified:
     """Verify a bundle."""
-    return verify_evidence(path, Check(tuple(heads), policy, Junit().render, VARIABLES), lambda _: None)
+    return verify_evidence(path, Check(tuple(heads), policy, Junit().render, __version__, VARIABLES), lambda _: None)
 
 
 def named(verified: Verified) -> list[str]:

@@ -103,6 +103,7 @@ def verify(
 
     Exit codes: 0 whole; 1 damaged, or not what was given to compare; 2 usage; 4 the file cannot be read.
     """
+    from pointsctl import __version__
     from pointsctl.cli.evidence_tables import bundle_verdict, envelope_verdict
     from pointsctl.workflow.read_ledger import read_head
     from pointsctl.workflow.verify_evidence import Request, is_envelope, known_policy, verify_evidence
@@ -114,7 +115,8 @@ def verify(
         envelope_verdict(envelope, file, as_json=as_json)
         return int(envelope.exit_code)
     with closing(_counting()) as counting:
-        verified = verify_evidence(file, Request(given, known, _junit, dict(os.environ)), counting)
+        request = Request(given, known, _junit, __version__, dict(os.environ))
+        verified = verify_evidence(file, request, counting)
     bundle_verdict(verified, file, as_json=as_json)
     return int(verified.exit_code)
 

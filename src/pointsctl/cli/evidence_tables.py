@@ -67,6 +67,7 @@ def bundle_verdict(verified: Verified, file: Path, *, as_json: bool) -> None:
     if as_json:
         document = {"schema": VERIFIED_SCHEMA, "format": "zip", "file": str(file), "whole": verified.whole}
         document |= {"files": verified.files, "differences": [one.as_json() for one in verified.differences]}
+        document |= {"renderings_compared": not verified.unjudged}
         print_json(document | (_derived(derived) if derived else {"ledger": None}))
         return
     _write(_bundle_lines(verified, derived))
@@ -98,6 +99,8 @@ def _bundle_lines(verified: Verified, derived: Derived | None) -> Iterator[str]:
         yield f"... and {derived.more:,} more"
     yield from _contents_lines(derived)
     yield from _not_compared(*verified.compared)
+    if verified.unjudged:
+        yield f"not compared: README.txt and *.junit.xml, which version {verified.unjudged} wrote for people to read"
     word = "whole" if verified.whole else "DAMAGED"
     yield f"{word}, {verified.files:,} files, head {head_text(derived.contents.head)}"
 
