@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml tests/constraints.txt
 	@$(PIP) install --constraint tests/constraints.txt --editable '.[sandbox]' --group dev
 	@touch $@
 
-demo: $(STAMP) ## the main job on the embedded default: preflight, two planted faults, preflight again
+demo: $(STAMP) ## the main job on the embedded default: from a preflight to an open gate, and the proof of it
 	@$(BIN)/pointsctl demo
 
 test: $(STAMP) ## every test, against real servers that the tests start themselves

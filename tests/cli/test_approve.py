@@ -63,7 +63,7 @@ def test_the_whole_flow(leads: Leads) -> None:
     closed = run(leads, "approvals", "list", "--env", "here")
     assert closed.code == 5
     assert f"migration {leads.migration.name} changed" in " ".join(closed.out.split())
-    assert f"the approval of {ADA}" in " ".join(closed.out.split())
+    assert f"{ADA} ({ENGINEERING}, record" in " ".join(closed.out.split())
 
 
 def test_rejecting(leads: Leads) -> None:
@@ -175,9 +175,7 @@ def test_a_lead_types_one_command_the_name_and_the_passphrase(leads: Leads) -> N
     plain_key = Path(f"{leads.key('ada')}.pub").read_text(encoding="utf-8").split()[1]
     locked_key = Path(f"{locked}.pub").read_text(encoding="utf-8").split()[1]
     signers.write_text(signers.read_text(encoding="utf-8").replace(plain_key, locked_key), encoding="utf-8")
-    from tests.integration.test_approve import _replace_policy
-
-    _replace_policy(leads, leads.folder)
+    leads.replace_policy()
     plan = leads.plan()
     screen = Screen(leads.folder, {**leads.variables, "PROTECTED": "true", "PS1": "$ ", "PATH": os.environ["PATH"]})
     try:

@@ -191,7 +191,7 @@ def test_two_keys_of_one_person_fill_one_place(tmp_path: Path, database_url: str
     second = make_key(tmp_path / "keys", "ada-laptop")
     signers = leads.trust / "allowed_signers"
     signers.write_text(f"{signers.read_text(encoding='utf-8')}{signer_line(ADA, second)}\n", encoding="utf-8")
-    _replace_policy(leads, tmp_path)
+    leads.replace_policy()
     leads.plan()
     leads.approve("ada", ENGINEERING)
     leads.approve("grace")
@@ -205,20 +205,11 @@ def test_two_keys_of_one_person_fill_one_place(tmp_path: Path, database_url: str
     assert leads.verdict() is Verdict.APPROVED
 
 
-def _replace_policy(leads: Leads, folder: Path) -> None:
-    from pointsctl.workflow.update_trust import Request, update_trust
-
-    with Ledger(leads.url) as ledger:
-        for person in ("ada", "edsger"):
-            request = Request(NAME, leads.trust, ADA, leads.means(person), timedelta(hours=1))
-            update_trust(ledger, request, lambda _: None)
-
-
 def test_a_key_that_is_revoked_opens_nothing_and_history_says_since_when(leads: Leads) -> None:
     leads.approve("ada")
     leads.approve("grace")
     trust_folder(leads.folder, ROLES, updates=[ENGINEERING], revoked=[leads.key("grace")])
-    _replace_policy(leads, leads.folder)
+    leads.replace_policy()
     grace = next(one for one in leads.standings().values() if one.statement.principal == GRACE)
     assert grace.state is State.REVOKED
     assert "counted when it was recorded; its key was revoked since" in grace.why

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.support.people import FLAG, GRACE, People
+from tests.support.people import ADA, EVE, FLAG, GRACE, People
 
 ITEMS = f"""
 {FLAG}
@@ -46,13 +47,16 @@ def test_two_leads_open_it_and_one_byte_closes_it(people: People) -> None:
     people.look()
     made = people.signed("eve", "plan", "create", "--author", "linus@example.test", "--json")
     assert made.code == 0, made.err
-    assert people.signed("ada", "approve", "--yes").code == 0
+    ada = people.signed("ada", "approve", "--yes", "--json")
+    assert ada.code == 0, ada.err
     half = people.run("gate", "pre-deployment", "--json")
     assert (half.code, half.json["verdict"]) == (3, "waiting")
     (piece,) = half.json["pieces"]
     assert (piece["item"], piece["who"]) == ("approval.operations", GRACE)
     assert piece["command"].startswith("pointsctl approve ")
-    assert people.signed("grace", "approve", "--yes").code == 0
+    grace = people.signed("grace", "approve", "--yes", "--json")
+    assert grace.code == 0, grace.err
+    signed = [one.json["recorded"]["seq"] for one in (ada, grace)]
     opened = people.run("gate", "pre-deployment", "--json", "--plan", half.json["plan"][:12])
     assert (opened.code, opened.json["verdict"], opened.json["pieces"]) == (0, "ready", []), opened.out
     assert people.run("gate", "pre-deployment", "--plan", "ab" * 6).code == 5
@@ -61,7 +65,13 @@ def test_two_leads_open_it_and_one_byte_closes_it(people: People) -> None:
         file.write(" ")
     closed = people.run("gate", "pre-deployment", "--json")
     assert (closed.code, closed.json["verdict"]) == (5, "refused")
-    assert MIGRATION in closed.json["refusals"][0]["why"]
+    (refusal,) = closed.json["refusals"]
+    assert re.search(rf"migration {MIGRATION} changed \(planned [0-9a-f]{{8}}…, found [0-9a-f]{{8}}…\)", refusal["why"])
+    assert refusal["why"].endswith(
+        f"the approvals of {ADA} (engineering-lead, record {signed[0]}) and {GRACE} (operations-lead, record {signed[1]})"
+        " no longer count"
+    )
+    assert {one["who"].partition(",")[0] for one in closed.json["pieces"]} == {EVE}
     assert people.signed("ada", "waive", "approval.operations", "--reason", "no time left", "--until", "1h").code == 5
 
 

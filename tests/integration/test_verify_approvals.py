@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pointsctl.ledger.stock_script import printf
 from pointsctl.ledger.store import Ledger
 from pointsctl.workflow.verify_approvals import VerifiedApprovals, verify_approvals
-from tests.support.approvals import ENGINEERING, OPERATIONS
+from tests.support.approvals import ENGINEERING, OPERATIONS, ROLES
+from tests.support.keys import trust_folder
 from tests.support.leads import VARIABLES, Leads, raw_signature
 
 SHELLS = [name for name in ("sh", "dash", "bash") if shutil.which(name)]
@@ -105,12 +106,8 @@ def test_what_never_counted_does_not_hold_and_is_not_run(leads: Leads, tmp_path:
 
 def test_signatures_are_checked_with_the_policy_of_their_time(leads: Leads, tmp_path: Path) -> None:
     """A key that was revoked later signed well, and the script shows it; whether it still counts is said elsewhere."""
-    from tests.integration.test_approve import _replace_policy
-    from tests.support.approvals import ROLES
-    from tests.support.keys import trust_folder
-
     trust_folder(leads.folder, ROLES, updates=[ENGINEERING], revoked=[leads.key("grace")])
-    _replace_policy(leads, leads.folder)
+    leads.replace_policy()
     leads.plan()
     leads.approve("ada")
     found = verified(leads)

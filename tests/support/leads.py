@@ -28,7 +28,9 @@ from pointsctl.workflow.deployment import read_deployment
 from pointsctl.workflow.load_checklist import Loaded, load_checklist
 from pointsctl.workflow.record_decision import Decided
 from pointsctl.workflow.sign import SigningMeans
-from tests.support.approvals import ENGINEERING, ROLES
+from pointsctl.workflow.update_trust import Request as UpdateRequest
+from pointsctl.workflow.update_trust import update_trust
+from tests.support.approvals import ADA, ENGINEERING, ROLES
 from tests.support.keys import make_key, ssh_keygen, trust_folder
 from tests.support.ledgers import install
 
@@ -115,6 +117,13 @@ class Leads:
         request = PlanRequest(NAME, Environment(database_url=self.url), self.means(person), "0", **changed)
         with Ledger(self.url) as ledger:
             return create_plan(ledger, self.load(), request, lambda _: None).plan
+
+    def replace_policy(self) -> None:
+        """Both engineering leads sign for the trust folder as it is now."""
+        with Ledger(self.url) as ledger:
+            for person in ("ada", "edsger"):
+                request = UpdateRequest(NAME, self.trust, ADA, self.means(person), timedelta(hours=1))
+                update_trust(ledger, request, lambda _: None)
 
     def approve(
         self,

@@ -13,6 +13,7 @@ from pointsctl.model.canonical import utc_text
 from pointsctl.model.configuration import Name
 from pointsctl.model.finding import JsonValue, Observation
 from pointsctl.model.standing import Standing
+from pointsctl.model.supply import anybody
 from pointsctl.model.time_limit import stop_if_over
 
 
@@ -42,14 +43,20 @@ class Approval(Check):
         deployment = world.deployment()
         if deployment is None:
             return self._waits(
-                "waits for a ledger, in which approvals are recorded", f"pointsctl init --env {world.target}"
+                "waits for a ledger, in which approvals are recorded",
+                f"pointsctl init --env {world.target}",
+                f"whoever may create tables in {world.target}",
             )
         now = deployment.history.now
         if now is None:
             raise CouldNotLookError("the database's clock is not known", hint="run the command again")
         approvals = approvals_of(deployment, now)
         if approvals is None:
-            return self._waits("waits for a plan that can be approved", f"pointsctl plan create --env {world.target}")
+            return self._waits(
+                "waits for a plan that can be approved",
+                f"pointsctl plan create --env {world.target}",
+                anybody(deployment.history.trust),
+            )
         if approvals.verdict is Verdict.REFUSED:
             return self._refused(approvals)
         role = approvals.role(self.role)
@@ -57,21 +64,25 @@ class Approval(Check):
             return self._not_asked_for(approvals)
         return _missing(approvals, role) if role.missing > 0 else _filled(approvals, role)
 
-    def _waits(self, summary: str, command: str) -> Observation:
+    def _waits(self, summary: str, command: str, who: str) -> Observation:
         return Observation.pending(
-            summary, expected=f"signed by {self.role}", hint=command, evidence={"refused": False, "role": self.role}
+            summary,
+            expected=f"signed by {self.role}",
+            hint=command,
+            evidence={"refused": False, "role": self.role, "who": who},
         )
 
     def _refused(self, approvals: Approvals) -> Observation:
-        environment = approvals.plan.plan.content.environment
+        content = approvals.plan.plan.content
         return Observation.failed(
             approvals.refusals[0],
             observed="refused",
             expected=f"signed by {self.role}",
-            hint=f"pointsctl plan create --env {environment}; then the leads approve it anew",
+            hint=f"pointsctl plan create --env {content.environment}; then the leads approve it anew",
             evidence={
                 **_evidence(approvals, self.role),
                 "refused": True,
+                "who": f"{content.operator}, who made the plan, or another holder of a role; then the leads",
                 "refusals": list(approvals.refusals),
                 "died": [_decision(one) for one in approvals.died],
             },

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.cli.tables import console, print_json
+from pointsctl.model.ages import minute
 from pointsctl.model.approval import Verdict
 from pointsctl.model.canonical import utc_text
 from pointsctl.model.escape import plain
@@ -99,7 +100,7 @@ def _decisions(found: Sequence[Standing]) -> Iterator[str]:
         what = "approves" if statement.decision == "approve" else "rejects"
         yield f"{one.state.value}: {statement.principal} {what} plan {statement.plan[:SHORT]} as {statement.role}"
         yield f"    {one.why}"
-        yield f"    record {one.seq} of {utc_text(one.signed.record.recorded_at)}"
+        yield f"    record {one.seq} of {minute(one.signed.record.recorded_at)}"
         yield f"    {one.signed.fingerprint or 'no key'}"
         if statement.comment:
             yield f"    says: {statement.comment}"
@@ -128,18 +129,13 @@ def _conclusion(approvals: Approvals) -> str:
         return f"plan {plan.short} for {plan.content.environment} is approved"
     if approvals.verdict is Verdict.WAITING:
         return f"plan {plan.short} for {plan.content.environment} waits for approvals"
-    dead = f"; {', '.join(_dead(approvals))} died with it" if approvals.died else ""
-    return f"plan {plan.short} for {plan.content.environment} is refused{dead}; it takes a new plan"
-
-
-def _dead(approvals: Approvals) -> Iterator[str]:
-    return (f"the approval of {one.statement.principal} (record {one.seq})" for one in approvals.died)
+    return f"plan {plan.short} for {plan.content.environment} is refused; it takes a new plan"
 
 
 def _decided(done: Decided) -> Iterator[str]:
     statement = done.decision.statement
     what = "approved" if statement.decision == "approve" else "rejected"
-    until = f", until {utc_text(statement.expires_at)}" if statement.expires_at else ""
+    until = f", until {minute(statement.expires_at)}" if statement.expires_at else ""
     yield f"{statement.principal} {what} plan {statement.plan[:SHORT]} as {statement.role}{until}"
     yield f"recorded {done.recorded.seq}:{done.recorded.hash}"
 

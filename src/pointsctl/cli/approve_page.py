@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from pointsctl.cli.plan_page import PlanPage, page_of, print_plan, stderr_console
 from pointsctl.cli.tables import print_json
-from pointsctl.model.canonical import utc_text
+from pointsctl.model.ages import minute
 from pointsctl.model.escape import plain
 from pointsctl.model.plan_evidence import evidence_problems
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rich.console import Console
 
@@ -36,24 +36,25 @@ def announce(asked: Asked, fresh_for: timedelta) -> None:
     remarks = (f"the gate stays closed: {'; '.join(problems)}",) if problems else ()
     page = replace(page_of(found, asked.plan, asked.now), evidence=asked.evidence, remarks=remarks)
     print_plan(page, out)
-    until = utc_text(asked.now + asked.valid_for) if asked.valid_for else None
+    until = asked.now + asked.valid_for if asked.valid_for else None
     _announce_signature(out, asked.principal, asked.role, asked.plan, until)
 
 
 def announce_offline(asked: AskedOffline) -> None:
     """The plan of a file, the digests with which somebody can compare it, then what is about to be signed."""
-
     out, file, request = stderr_console(), asked.file, asked.request
     print_plan(PlanPage(file.plan, file.trust, request.now, pending=file.pending), out)
     out.print(plain(f"Nobody vouches for this file. Compare: plan {file.plan.digest}"), overflow="fold")
     out.print(plain(f"policy {file.trust.digest}"), overflow="fold")
-    until = utc_text(request.now + file.valid_for) if request.decision == "approve" else None
+    until = request.now + file.valid_for if request.decision == "approve" else None
     _announce_signature(out, asked.principal, asked.role, file.plan, until)
 
 
-def _announce_signature(out: Console, principal: str, role: str, plan: Plan, until: str | None) -> None:
+def _announce_signature(out: Console, principal: str, role: str, plan: Plan, until: datetime | None) -> None:
     """`until` is None for a rejection, which does not run out."""
-    verb, when = ("APPROVES", f", until {until}") if until else ("REJECTS", "; only a new plan goes on after that")
+    verb, when = (
+        ("APPROVES", f", until {minute(until)}") if until else ("REJECTS", "; only a new plan goes on after that")
+    )
     line = f"{principal} as {role} {verb} plan {plan.short} for {plan.content.environment}{when}"
     out.print(plain(line), style="bold", overflow="fold")
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pointsctl.model.ages import about, ago, minute
+from pointsctl.model.deployment import shortened
 from pointsctl.model.escape import plain
 from pointsctl.model.plan import Absent, Evidence, Migration, Plan, ProofEvidence
-from pointsctl.model.plan_changes import NOTHING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pointsctl.model.policy import Trust
 
 _SHORT = 8
+_NARROW = 60
 _MOST_APPLIED = 3
 _MOST_REASONS = 3
-_DIGEST_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -67,27 +67,23 @@ class _Line:
 
 def print_plan(page: PlanPage, out: Console | None = None) -> None:
     """Print the page on stdout, or on `out`: the `stderr_console` where it is shown before somebody confirms or signs."""
-    from rich.table import Table
     from rich.text import Text
 
     from pointsctl.cli.tables import console
 
     out = out or console()
     out.print(Text(plain(_title(page)), style="bold"))
-    narrow = out.width < 60
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for line in _lines(page):
-        text = Text(plain(line.text, 800), style="bold red" if line.worry else "")
-        if not narrow:
-            table.add_row(line.name, text)
-            continue
-        if line.name:
+    lines = list(_lines(page))
+    narrow = out.width < _NARROW
+    indent = 2 if narrow else max(len(line.name) for line in lines) + 1
+    for line in lines:
+        if narrow and line.name:
             out.print(Text(line.name, style="bold"))
-        out.print(Text("  ").append(text), overflow="fold")
-    if not narrow:
-        out.print(table)
+        name = "" if narrow else line.name
+        text = Text(plain(line.text, 800), style="bold red" if line.worry else "")
+        for number, row in enumerate(text.wrap(out, out.width - indent, overflow="fold")):
+            row.rstrip()
+            out.print(Text(("" if number else name).ljust(indent)).append(row))
 
 
 def stderr_console() -> Console:
@@ -135,12 +131,8 @@ def _lines(page: PlanPage) -> Iterator[_Line]:
 
 def _changes(page: PlanPage) -> Iterator[_Line]:
     for number, one in enumerate(page.changes):
-        what = f"{one.what}: planned {_value(one.planned)}, found {_value(one.found)}"
+        what = f"{one.what}: planned {shortened(one.planned)}, found {shortened(one.found)}"
         yield _Line("" if number else "CHANGED", what, worry=True)
-
-
-def _value(text: str) -> str:
-    return text[:_SHORT] if len(text) == _DIGEST_DIGITS and NOTHING not in text else text
 
 
 def _until(page: PlanPage) -> Iterator[_Line]:

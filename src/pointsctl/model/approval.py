@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pointsctl.model.canonical import utc_text
+from pointsctl.model.ages import minute
 from pointsctl.model.deployment import Deployment
 from pointsctl.model.history import RecordedPlan
 from pointsctl.model.policy import Policy, PolicyRole, Trust
@@ -70,7 +70,7 @@ class Approvals:
     @property
     def died(self) -> tuple[Standing, ...]:
         """The approvals of this plan that counted and do no longer, because something changed since."""
-        return tuple(one for one in self.of_plan if one.state is State.SUPERSEDED)
+        return tuple(one for one in self.standings if _has_died(one, self.plan.digest))
 
     def role(self, name: str) -> RoleApproval | None:
         """How the role stands; None when the plan does not ask for it."""
@@ -132,11 +132,25 @@ def _refusals(deployment: Deployment, plan: RecordedPlan, found: tuple[Standing,
             comment = f": {one.statement.comment}" if one.statement.comment else ""
             yield f"{one.statement.principal} rejected plan {plan.plan.short} (record {one.seq}){comment}"
     if deployment.changes:
-        yield f"plan {plan.plan.short} is no longer what would be deployed: {changed(deployment.changes)}"
+        what = f"plan {plan.plan.short} is no longer what would be deployed: {changed(deployment.changes)}"
+        yield f"{what}{_died([one for one in found if _has_died(one, plan.digest)])}"
     elif history.trust is None or history.trust.digest != content.policy:
         yield "the approval policy in force is another one than when the plan was made"
     if now > content.not_after:
-        yield f"plan {plan.plan.short} could be deployed until {utc_text(content.not_after)}"
+        yield f"plan {plan.plan.short} could be deployed until {minute(content.not_after)}"
+
+
+def _has_died(standing: Standing, plan: str) -> bool:
+    return standing.statement.plan == plan and standing.state is State.SUPERSEDED
+
+
+def _died(dead: Sequence[Standing]) -> str:
+    """The end of a sentence that names what killed them; empty when there are none."""
+    named = [f"{one.statement.principal} ({one.statement.role}, record {one.seq})" for one in dead]
+    if not named:
+        return ""
+    what = "the approval of" if len(named) == 1 else "the approvals of"
+    return f": {what} {' and '.join(named)} no longer {'counts' if len(named) == 1 else 'count'}"
 
 
 def _roles(plan: RecordedPlan, trust: Trust | None, found: tuple[Standing, ...]) -> tuple[RoleApproval, ...]:

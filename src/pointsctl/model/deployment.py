@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pointsctl.model.history import History, RecordedPlan
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SHORT = 8
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,11 @@ class Change:
     what: str
     planned: str
     found: str
+
+
+def shortened(value: str) -> str:
+    """A digest by its first digits, as people compare them; any other value as it is."""
+    return f"{value[:_SHORT]}…" if _DIGEST.fullmatch(value) else value
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,22 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         r"pg_auth\w*",
     ),
     "definer rights": ("definer", "leakproof"),
+    # What a function is by now only the database knows; replacing one takes its definer rights away, too.
+    "functions that may have definer rights": (r"(?:or\s+replace|alter|drop)\s+(?:function|procedure|routine)",),
+    "the system catalogs": (
+        r'(?:insert\s+into|delete\s+from|merge\s+into|update|copy)\s+(?:only\b\s*)?\(?\s*(?:"?pg_catalog"?\s*\.\s*)?"?pg_\w+',
+    ),
     "views": (
         rf"view(?!\s+(?:if\s+not\s+exists\s+)?{_NAME}\s*(?:{_COLUMNS}\s*)?{_INVOKER}\s*as\b)",
         r"security_invoker(?!\s*=\s*(?:true|on|1)\b)",
         "rule",
     ),
-    "extensions or languages": ("extension", r"language\s+(?:c|internal|\w+u)", r"create\s+(?:\w+\s+){0,4}language"),
+    "extensions or languages": (
+        "extension",
+        r"language(?:\s+|\s*(?:e?'|\"|\$\w*\$))(?:c|internal|\w+u)",
+        r"create\s+(?:\w+\s+){0,4}language",
+        r"load(?=\s*(?:e?'|\$))",
+    ),
     "DO blocks": (r"do(?=\s*(?:\$|[eu]?&?'|language))",),
     "dynamic SQL": (
         rf"execute(?!\s+(?:function|procedure)\s+{_NAME}\s*\()",

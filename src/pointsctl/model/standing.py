@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pointsctl.model.canonical import utc_text
-from pointsctl.model.deployment import Change, Deployment
+from pointsctl.model.ages import minute
+from pointsctl.model.deployment import Change, Deployment, shortened
 from pointsctl.model.duration import format_duration
 from pointsctl.model.history import History, RecordedPlan, Signed
 from pointsctl.model.plan import SHORT, Content
@@ -99,7 +99,9 @@ def changed(changes: tuple[Change, ...]) -> str:
 def _change(change: Change) -> str:
     if change.planned == "nothing":
         return f"{change.what} was added"
-    return f"{change.what} is gone" if change.found == "nothing" else f"{change.what} changed"
+    if change.found == "nothing":
+        return f"{change.what} is gone"
+    return f"{change.what} changed (planned {shortened(change.planned)}, found {shortened(change.found)})"
 
 
 _Judged = tuple[State, str]
@@ -128,7 +130,7 @@ def _approve(
     for found in _objections(signed, statement, deployment, now):
         if found is not None:
             return found
-    until = utc_text(statement.expires_at) if statement.expires_at else ""
+    until = minute(statement.expires_at) if statement.expires_at else ""
     return State.VALID, f"counts for {statement.role} until {until}"
 
 
@@ -205,9 +207,9 @@ def _out_of_time(
         claimed = format_duration(until - statement.not_before)
         return State.TAMPERED, f"it claims to count for {claimed}; the checklist allows {format_duration(longest)}"
     if now > until:
-        return State.EXPIRED, f"it expired at {utc_text(until)}"
+        return State.EXPIRED, f"it expired at {minute(until)}"
     if now > plan.plan.content.not_after:
-        return State.EXPIRED, f"the plan could be deployed until {utc_text(plan.plan.content.not_after)}"
+        return State.EXPIRED, f"the plan could be deployed until {minute(plan.plan.content.not_after)}"
     return None
 
 

@@ -72,6 +72,12 @@ def test_without_a_plan_there_is_nothing_to_approve() -> None:
     assert only(deployment(BOTH[0], plans=()))[0] is not State.VALID
 
 
+def test_a_plan_that_nobody_must_sign_is_not_approved() -> None:
+    approvals = approvals_of(deployment(*BOTH), NOW)
+    assert approvals is not None
+    assert replace(approvals, roles=()).verdict is Verdict.WAITING
+
+
 def test_what_is_missing_names_who_can_supply_it_and_how() -> None:
     approvals = approvals_of(deployment(BOTH[0]), NOW)
     assert approvals is not None
@@ -204,6 +210,11 @@ def test_an_author_under_another_address_does_not_approve() -> None:
 
 def test_the_operator_does_not_approve() -> None:
     plan = planned(operator=ADA, signer=ADA)
+    assert only(deployment(decision(ADA, ENGINEERING, plan), plans=[plan]))[0] is State.SELF_APPROVED
+
+
+def test_whoever_the_plan_calls_its_operator_does_not_approve_either() -> None:
+    plan = planned(operator=ADA, signer=OLGA)
     assert only(deployment(decision(ADA, ENGINEERING, plan), plans=[plan]))[0] is State.SELF_APPROVED
 
 

@@ -29,6 +29,19 @@ TOUCHING = {
         "REASSIGN OWNED BY a TO b",
     ],
     "definer rights": ["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$"],
+    "functions that may have definer rights": [
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$",
+        "DROP FUNCTION f()",
+        "ALTER ROUTINE f() RENAME TO g",
+    ],
+    "the system catalogs": [
+        "DELETE FROM pg_policy",
+        "UPDATE ONLY pg_catalog.pg_proc SET prosecdef = true",
+        'UPDATE "pg_catalog" . "pg_class" SET relrowsecurity = false',
+        "UPDATE ONLY ( pg_class ) SET relacl = NULL",
+        "INSERT INTO pg_policy VALUES (1)",
+        "COPY pg_default_acl FROM stdin",
+    ],
     "views": [
         "CREATE VIEW v AS SELECT 1",
         "CREATE OR REPLACE VIEW v WITH (security_invoker = false) AS SELECT 1",
@@ -37,7 +50,16 @@ TOUCHING = {
         'CREATE VIEW v ("a) with (security_invoker = true) as b") AS SELECT 1',
         'CREATE VIEW "v with (security_invoker=true) as" AS SELECT 1',
     ],
-    "extensions or languages": ["CREATE EXTENSION dblink", "CREATE FUNCTION f() RETURNS int LANGUAGE plpython3u AS $$1$$"],
+    "extensions or languages": [
+        "CREATE EXTENSION dblink",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpython3u AS $$1$$",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE 'c' AS 'x', 'y'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE E'c' AS 'x', 'y'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE $$c$$ AS 'x', 'y'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE'internal' AS 'x'",
+        'CREATE FUNCTION f() RETURNS int LANGUAGE "plpython3u" AS $$1$$',
+        "LOAD 'library'",
+    ],
     "DO blocks": ["DO $$ BEGIN NULL; END $$", "DO $x$ BEGIN NULL; END $x$", "DO 'BEGIN NULL; END'", "DO LANGUAGE plpgsql $$$$"],
     "dynamic SQL": [
         "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'gr' || 'ant'; END $$",
@@ -61,6 +83,9 @@ HARMLESS = [
     "COMMENT ON TABLE t IS 'the customer''s points, migrated'",
     "ALTER TABLE t ADD COLUMN user_id uuid",
     "UPDATE t SET id = $1",
+    "INSERT INTO t SELECT oid FROM pg_class",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$",
+    "UPDATE t SET language = 'cu'",
 ]
 
 
