@@ -147,6 +147,10 @@ class Screen:
         self._call("send-keys", "-l", text)
         self._call("send-keys", "Enter")
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._call("send-keys", "C-c")
+
     def wait_for(self, text: str) -> str:
         """The screen once it shows the text."""
         end = time.monotonic() + 60
@@ -184,6 +188,11 @@ def test_a_lead_types_one_command_the_name_and_the_passphrase(leads: Leads) -> N
         assert asked.startswith(f"plan {plan.short} for here"), asked  # nothing has scrolled away
         for part in (leads.migration.name, "APPROVES", ADA, ENGINEERING):
             assert part in asked, asked
+        screen.interrupt()
+        screen.wait_for("pointsctl: interrupted hint: nothing is half done; run the command again")
+        assert not leads.standings()
+        screen.type(f"clear; {sys.executable} -m pointsctl approve --env here --key {locked}")
+        screen.wait_for("Type its name to go on:")
         screen.type("here")
         screen.wait_for("passphrase")
         screen.type("correct horse")

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from pointsctl.errors import RefusedError
+from pointsctl.ledger.reading import read_trust_history
 from pointsctl.ledger.signing import sign
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.configuration import Environment
 from pointsctl.model.ledger import Draft, Kind
 from pointsctl.model.policy import Trust
@@ -306,7 +306,6 @@ class TestForged:
         ("changes", "why"),
         [
             ({"environment": "there"}, "another environment"),
-            ({"head": HeadName(seq=1, hash="ab" * 32)}, "head"),
             ({"replaces": "ab" * 32}, "another policy"),
             ({"policy": "ab" * 32}, "another policy"),
             ({"not_before": "2999-01-01T00:00:00Z"}, "before the time"),
@@ -315,6 +314,11 @@ class TestForged:
     )
     def test_bound_to_something_else(self, edited: Project, changes: dict[str, Any], why: str) -> None:
         assert why in self.forge(edited, "ada", ADA, **changes)
+
+    def test_bound_to_a_head_that_never_was(self, edited: Project) -> None:
+        """Somebody signed for another chain than this one: it cannot be told from a chain that was rewritten since."""
+        with pytest.raises(RefusedError, match="rewritten"):
+            self.forge(edited, "ada", ADA, head=HeadName(seq=1, hash="ab" * 32))
 
     def test_bound_to_another_database(self, edited: Project) -> None:
         other = DatabaseName(system_identifier="1", database_oid=1, database="other")
@@ -325,7 +329,8 @@ class TestForged:
         assert "nonce" in self.forge(edited, "ada", ADA, nonce="ab" * 16)
 
     def test_in_the_name_of_somebody_else(self, edited: Project) -> None:
-        assert "recorded for" in self.forge(edited, "ada", ADA, principal=GRACE)
+        assert f"the key of '{ADA}'" in self.forge(edited, "ada", ADA, principal=GRACE)
+        assert "recorded for" in self.forge(edited, "grace", ADA, principal=GRACE)
 
     def test_a_policy_pinned_again_replaces_nothing(self, edited: Project) -> None:
         before, trust = edited.in_force(), load_trust(edited.trust)

@@ -54,7 +54,7 @@ def run(script: str, folder: Path, shell: str = "sh") -> subprocess.CompletedPro
 def leads(tmp_path: Path, database_url: str) -> Leads:
     """Two leads have approved, one of them with words."""
     made = Leads(tmp_path, database_url)
-    made.plan(note="it's 100 % \\0 \u202e safe")
+    made.plan()
     made.approve("ada", comment="'; touch hacked; echo '$(touch hacked) `touch hacked` %s \\c \\0101 é")
     made.approve("grace")
     return made

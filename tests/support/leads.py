@@ -74,6 +74,13 @@ class Leads:
         (folder / "checklist.yaml").write_text(CHECKLIST, encoding="utf-8")
         install(url, NAME, trust=self.trust)
 
+    @classmethod
+    def at(cls, folder: Path, url: str) -> Leads:
+        """The same people where others have set up a project and a ledger."""
+        leads = cls.__new__(cls)
+        leads.folder, leads.url = folder, url
+        return leads
+
     @property
     def variables(self) -> Mapping[str, str]:
         return {"DATABASE_URL": self.url}

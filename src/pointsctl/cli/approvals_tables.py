@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pointsctl.cli.tables import console, print_json
+from pointsctl.cli.tables import console, print_json, print_wrapped
 from pointsctl.model.ages import minute
 from pointsctl.model.approval import Verdict
 from pointsctl.model.canonical import utc_text
@@ -90,8 +90,10 @@ def print_verified(environment: str, verified: VerifiedApprovals, *, as_json: bo
 def _print(lines: Sequence[str] | Iterator[str]) -> None:
     out = console()
     for line in lines:
-        # Commands are copied: they are never broken within a word, nor cut.
-        out.print(plain(line), overflow="fold", soft_wrap=line.startswith(_COMMAND))
+        if line.startswith(_COMMAND):  # is copied: never broken within a word, nor cut
+            out.print(plain(line), soft_wrap=True)
+        else:
+            print_wrapped(out, plain(line))
 
 
 def _decisions(found: Sequence[Standing]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pointsctl.cli.plan_page import PlanPage, page_of, print_plan, stderr_console
-from pointsctl.cli.tables import print_json
+from pointsctl.cli.tables import print_json, print_wrapped
 from pointsctl.model.ages import minute
 from pointsctl.model.escape import plain
 from pointsctl.model.plan_evidence import evidence_problems
@@ -44,8 +44,8 @@ def announce_offline(asked: AskedOffline) -> None:
     """The plan of a file, the digests with which somebody can compare it, then what is about to be signed."""
     out, file, request = stderr_console(), asked.file, asked.request
     print_plan(PlanPage(file.plan, file.trust, request.now, pending=file.pending), out)
-    out.print(plain(f"Nobody vouches for this file. Compare: plan {file.plan.digest}"), overflow="fold")
-    out.print(plain(f"policy {file.trust.digest}"), overflow="fold")
+    print_wrapped(out, plain(f"Nobody vouches for this file. Compare: plan {file.plan.digest}"))
+    print_wrapped(out, plain(f"policy {file.trust.digest}"))
     until = request.now + file.valid_for if request.decision == "approve" else None
     _announce_signature(out, asked.principal, asked.role, file.plan, until)
 
@@ -56,7 +56,7 @@ def _announce_signature(out: Console, principal: str, role: str, plan: Plan, unt
         ("APPROVES", f", until {minute(until)}") if until else ("REJECTS", "; only a new plan goes on after that")
     )
     line = f"{principal} as {role} {verb} plan {plan.short} for {plan.content.environment}{when}"
-    out.print(plain(line), style="bold", overflow="fold")
+    print_wrapped(out, plain(line), style="bold")
 
 
 def print_written(signed: Signed[ApprovalStatement], output: Path, *, as_json: bool) -> None:

@@ -14,11 +14,10 @@ from typing import Any, TextIO
 
 import typer
 
-from pointsctl.cli.root import app
+from pointsctl.cli.root import app, interrupted
 from pointsctl.errors import (
     ChecklistError,
     ExitCode,
-    InterruptedByOperatorError,
     PointsctlError,
     ToolMissingError,
     UsageError,
@@ -38,8 +37,7 @@ def run(arguments: list[str]) -> int:
     except PointsctlError as error:
         code = _report(error, arguments)
     except KeyboardInterrupt:
-        hint = "nothing was changed; run the command again"
-        code = _report(InterruptedByOperatorError("interrupted", hint=hint), arguments)
+        code = _report(interrupted(), arguments)
     except BrokenPipeError:
         code = _closed_pipe(int(ExitCode.COULD_NOT_LOOK))
     except Exception as error:  # noqa: BLE001  (the last place that can turn it into one line and an exit code)
@@ -82,7 +80,7 @@ def _invoke(arguments: list[str]) -> int:
     except typer.Exit as leaving:
         return int(leaving.exit_code)
     except typer.Abort:
-        raise InterruptedByOperatorError("interrupted", hint="nothing was changed; run the command again") from None
+        raise interrupted() from None
     except _ClickError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help page
             sys.stderr.write(f"{getattr(error, 'message', '')}\n")

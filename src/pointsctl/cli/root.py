@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from pointsctl.cli import (
     approvals,
@@ -24,9 +27,28 @@ from pointsctl.cli import (
     verify,
     waive,
 )
+from pointsctl.errors import InterruptedByOperatorError
+
+
+class _Commands(TyperGroup):
+    """The commands; whichever Ctrl-C ends says so."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. typer would leave with 130 and not a word, and nobody knew what became of the question."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise interrupted() from None
+
+
+def interrupted() -> InterruptedByOperatorError:
+    """What a command says that Ctrl-C ended."""
+    return InterruptedByOperatorError("interrupted", hint="nothing is half done; run the command again")
+
 
 app = typer.Typer(
     name="pointsctl",
+    cls=_Commands,
     help="Execute, refuse and prove a deployment checklist for PostgreSQL and Supabase.",
     epilog="Start with `pointsctl demo`, or with `pointsctl init` and `pointsctl doctor` in your own project.",
     rich_markup_mode=None,  # plain help starts in a third of the time

@@ -37,6 +37,17 @@ def console() -> Console:
     )
 
 
+def print_wrapped(out: Console, line: str, *, indent: int = 0, style: str = "") -> None:
+    """The line within the width of `out`, what goes on `indent` columns further in, without blanks at the ends of rows."""
+    from rich.text import Text
+
+    begins = len(line) - len(line.lstrip(" "))
+    text, room = Text(line[begins:], style=style), out.width - begins - indent
+    for number, row in enumerate(text.wrap(out, max(room, 1), overflow="fold")):
+        row.rstrip()
+        out.print(Text(" " * (begins + (indent if number else 0))).append(row), soft_wrap=True)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout; only ASCII is written, so nothing in it can act on a terminal or a CI runner."""
     sys.stdout.write(HASH_COMMAND.sub(r"\\u0023#", json.dumps(document)) + "\n")

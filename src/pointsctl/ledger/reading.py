@@ -18,7 +18,7 @@ from pointsctl.model.ledger import Kind, Record
 from pointsctl.model.policy import Trust
 from pointsctl.model.ssh_signature import SignatureFormatError, read_signature
 from pointsctl.model.statement import Statement
-from pointsctl.model.trust_history import statement_of
+from pointsctl.model.trust_history import TrustHistory, statement_of
 
 Witness = Callable[[SignedRecords, SignatureChecker], tuple[Sequence[NotedHead], Sequence[Damage]]]
 """What is kept outside the database: the heads that must be in the chain, and what is wrong with the witness itself."""
@@ -46,15 +46,37 @@ def history_of(source: Source, variables: Mapping[str, str], now: datetime, witn
     noticed: list[tuple[Record, str]] = []
     with SignatureChecker(variables) as checker:
         walk = Verification(source, checker, watched=_READ, noticed=lambda record, why: noticed.append((record, why)))
-        walk.walk(lambda _number: None)
-        heads, damages = witness(walk.signed, checker)
-        walk.compare(heads)
-        for damage in damages:
-            walk.damages.add(damage)
-        _refuse_damage([damage for damage in walk.damages if damage.what not in _ONLY_DO_NOT_COUNT])
+        _follow(walk, lambda: witness(walk.signed, checker))
         trusted = walk.signed.trust_history
         entries = [_entry(record, why, walk.signed, checker, trusted.trust) for record, why in noticed]
     return fold(History(head=walk.head, now=now, pin=trusted.pin, trust=trusted.trust), entries)
+
+
+def read_trust_history(ledger: Ledger, variables: Mapping[str, str]) -> TrustHistory:
+    """The pin and the trust in force, after the whole chain was followed. Raises as `read_history` does."""
+    return _signed(ledger, variables).trust_history
+
+
+def trusts_in_force(ledger: Ledger, variables: Mapping[str, str]) -> tuple[tuple[int, Trust | None], ...]:
+    """The trust that was in force after each record that changed it, by seq, oldest first. Raises as `read_history` does."""
+    return _signed(ledger, variables).trusts
+
+
+def _signed(ledger: Ledger, variables: Mapping[str, str]) -> SignedRecords:
+    with SignatureChecker(variables) as checker:
+        walk = Verification(DatabaseSource(ledger), checker)
+        _follow(walk, lambda: ((), ()))
+        return walk.signed
+
+
+def _follow(walk: Verification, witness: Callable[[], tuple[Sequence[NotedHead], Sequence[Damage]]]) -> None:
+    """Follow the chain to its end, and refuse one that does not hold, in itself or against what is known of it."""
+    walk.walk(lambda _number: None)
+    heads, damages = witness()
+    walk.compare(heads)
+    for damage in damages:
+        walk.damages.add(damage)
+    _refuse_damage([damage for damage in walk.damages if damage.what not in _ONLY_DO_NOT_COUNT])
 
 
 def _refuse_damage(damages: list[Damage]) -> None:

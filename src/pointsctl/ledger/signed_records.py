@@ -125,6 +125,11 @@ class SignedRecords:
         """The pin and the trust in force after the last record."""
         return self._history
 
+    @property
+    def trusts(self) -> tuple[tuple[int, Trust | None], ...]:
+        """The trust that was in force after each record that changed the pin or the trust, by seq, oldest first."""
+        return tuple((seq, trust) for seq, _, trust in self._eras)
+
     def revoked_since(self) -> list[RevokedSince]:
         """The keys that signed and are revoked by the trust that is in force now."""
         trust = self._history.trust

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Generic, TypeVar
 
-from pointsctl.model.finding import Outcome
 from pointsctl.model.ledger import EMPTY, Head, Kind, Record
 from pointsctl.model.pin import Pin, read_pin
 from pointsctl.model.plan import Plan, PlanError, read_plan
 from pointsctl.model.policy import Trust
+from pointsctl.model.run_history import RecordedRun, SeenFinding, run_of
 from pointsctl.model.statement import (
     ApprovalStatement,
     AttestationStatement,
@@ -40,36 +40,6 @@ class Signed(Generic[S_co]):
     def counts(self) -> bool:
         """Whether the signature counts now; expiry and what was signed are for the caller to judge."""
         return self.statement is not None and not self.objection and not self.since
-
-
-@dataclass(frozen=True)
-class SeenFinding:
-    """The newest finding of an item, as a run recorded it. `age_before` is how long before its record it was made."""
-
-    item: str
-    outcome: Outcome
-    document: Mapping[str, Any]
-    definition: str
-    run_id: str
-    seq: int
-    recorded_at: datetime
-    age_before: timedelta
-
-    def age(self, now: datetime) -> timedelta:
-        """How old it is by the database's clock; negative when its record is of the future."""
-        return now - self.recorded_at + self.age_before
-
-
-@dataclass(frozen=True)
-class RecordedRun:
-    """A run's record, without its findings."""
-
-    run_id: str
-    phase: str
-    verdict: str
-    counts: Mapping[str, int]
-    checklist_sha256: str
-    record: Record
 
 
 @dataclass(frozen=True)
@@ -179,7 +149,7 @@ class _Folding:
 
     def _add_run(self, record: Record) -> None:
         try:
-            run, findings = _run_of(record, self._start.pin)
+            run, findings = run_of(record, self._start.pin)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self._unreadable.append((record.seq, f"its run cannot be read: {type(error).__name__}"))
             return
@@ -206,44 +176,3 @@ T = TypeVar("T", bound=Statement)
 
 def _as(entry: Signed[Statement], statement: T) -> Signed[T]:
     return Signed(entry.record, statement, entry.fingerprint, entry.objection, entry.since, entry.revoked)
-
-
-def _run_of(record: Record, pin: Pin | None) -> tuple[RecordedRun, dict[str, SeenFinding]]:
-    document = record.data["run"]
-    finished = _moment(document["finished_at"])
-    ids = [one["id"] for one in document["findings"]]
-    names = {
-        record.environment,
-        document.get("environment", record.environment),
-        pin.name if pin else record.environment,
-    }
-    if len(set(ids)) != len(ids) or len(names) != 1 or document.get("interrupted"):
-        raise ValueError("a run that says two things at once, of another environment, or that did not come to its end")
-    run = RecordedRun(
-        run_id=str(document["run_id"]),
-        phase=str(document["phase"]),
-        verdict=str(document["verdict"]),
-        counts={str(name): int(count) for name, count in document["counts"].items()},
-        checklist_sha256=str(document["checklist_sha256"]),
-        record=record,
-    )
-    findings = {}
-    for one in document["findings"]:
-        findings[str(one["id"])] = SeenFinding(
-            item=str(one["id"]),
-            outcome=Outcome(one["outcome"]),
-            document=one,
-            definition=str(one["definition"]),
-            run_id=run.run_id,
-            seq=record.seq,
-            recorded_at=record.recorded_at,
-            age_before=max(timedelta(0), finished - _moment(one["finished_at"])),
-        )
-    return run, findings
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment

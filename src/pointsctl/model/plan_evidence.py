@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from pointsctl.model.duration import format_duration
-from pointsctl.model.history import History, RecordedRun
+from pointsctl.model.history import History
 from pointsctl.model.plan import Absent, Evidence, Plan, ProofEvidence, RunEvidence
+from pointsctl.model.run_history import RecordedRun
 
 PHASE = "pre-deployment"
 """The phase whose run is shown to the approvers."""
@@ -67,15 +68,7 @@ def _run(history: History) -> RunEvidence | Absent:
     run = newest_run(history)
     if run is None:
         return Absent(absent="no run of the phase pre-deployment is recorded")
-    return RunEvidence(
-        run_id=run.run_id,
-        seq=run.record.seq,
-        hash=run.record.hash,
-        phase=run.phase,
-        verdict=run.verdict,
-        counts=dict(run.counts),
-        recorded_at=run.record.recorded_at,
-    )
+    return run.evidence()
 
 
 def _backup(history: History) -> ProofEvidence | Absent:  # noqa: ARG001  (no record of a backup exists yet)

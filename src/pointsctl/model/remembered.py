@@ -10,8 +10,9 @@ from typing import Any
 from pointsctl.model.checklist import Item
 from pointsctl.model.duration import format_duration
 from pointsctl.model.finding import Observation, Outcome
-from pointsctl.model.history import History, SeenFinding
+from pointsctl.model.history import History
 from pointsctl.model.pin import Pin
+from pointsctl.model.run_history import SeenFinding
 from pointsctl.model.waiver import WAIVABLE
 
 _IDENTITY = ("system_identifier", "database_oid", "database")

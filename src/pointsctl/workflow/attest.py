@@ -19,17 +19,16 @@ from pointsctl.model.history import History
 from pointsctl.model.ledger import Draft, Kind, Record
 from pointsctl.model.policy import Trust
 from pointsctl.model.problems import nearest, shown
-from pointsctl.model.redaction import redact
 from pointsctl.model.references import matching
 from pointsctl.model.statement import AttestationStatement, EvidenceFile, ItemReference
 from pointsctl.model.supply import anybody, holders
 from pointsctl.workflow.cancellation import TimeLimit
 from pointsctl.workflow.load_checklist import Loaded
 from pointsctl.workflow.record_signed import record_signed, trust_in_force
+from pointsctl.workflow.recorded_note import recorded_note
 from pointsctl.workflow.sign import Bindings, SigningMeans, sign_statement, signer_for
 
 _LONGEST_NAME = 255
-_LONGEST_NOTE = 2_000
 _SECONDS_A_FILE = 600.0
 
 
@@ -83,7 +82,7 @@ def attest(loaded: Loaded, ledger: Ledger, request: Request, consent: Callable[[
         _refuse_without_a_say(loaded, item, principal, history)
     fields = _fields(items, request.fields, principal)
     files = tuple(_evidence(path) for path in request.files)
-    saying = Saying(principal, items, fields, _note(request.note), files)
+    saying = Saying(principal, items, fields, recorded_note(request.note), files)
     consent(saying)
     return _sign(loaded, ledger, request, saying, trust)
 
@@ -135,16 +134,6 @@ def _fields(items: Sequence[Item], given: Mapping[str, str], principal: str) -> 
         hint = "attest the item that has the fields alone"
         raise UsageError(f"fields belong to one item, and {len(items)} are attested together", hint=hint)
     return {}
-
-
-def _note(text: str) -> str:
-    note = text.strip()
-    if len(note) > _LONGEST_NOTE or redact(note) != note:
-        hint = "say where more is written; a ledger keeps no secrets"
-        raise UsageError(
-            f"the note has more than {_LONGEST_NOTE:,} characters, or something that looks secret", hint=hint
-        )
-    return note
 
 
 def _evidence(path: Path) -> EvidenceFile:

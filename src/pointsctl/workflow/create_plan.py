@@ -28,6 +28,7 @@ from pointsctl.workflow.git import GitHistory, read_git
 from pointsctl.workflow.load_checklist import Loaded
 from pointsctl.workflow.plan_content import FoundContent, find_content
 from pointsctl.workflow.record_signed import trust_in_force
+from pointsctl.workflow.recorded_note import recorded_note
 from pointsctl.workflow.sign import Bindings, Signed, SigningMeans, sign_statement, signer_for
 
 _LONGEST_AUTHOR = 400
@@ -79,7 +80,7 @@ def create_plan(ledger: Ledger, loaded: Loaded, request: Request, consent: Calla
 
     1. The history, and a policy that is in force and stands in the trust folder. 2. What is found now. 3. Who wrote it.
     4. The plan, which somebody must be able to approve. 5. Consent. 6. The signature. 7. The record, unless the ledger went on.
-    Raises UsageError (nothing to deploy, a bad deadline or author), RefusedError (a policy that is not in force, unknown
+    Raises UsageError (nothing to deploy, a bad deadline, author or note), RefusedError (a policy that is not in force, unknown
     authors of a protected environment, a role that nobody holds), and what `consent`, signing and the ledger raise.
     """
     history = read_history(ledger, request.means.variables)
@@ -123,7 +124,7 @@ def _plan(
     now = history.now
     if now is None:
         raise AssertionError("a history that was read has the clock of its database")
-    values, newest = found.values, history.plan
+    values, newest, note = found.values, history.plan, recorded_note(request.note)
     content = Content(
         environment=request.name,
         database=values.database,
@@ -142,7 +143,7 @@ def _plan(
         kept = content.model_copy(update={"not_after": newest.plan.content.not_after})
         content = kept if kept.digest == newest.digest else content
     origin = Origin(commit=git.commit, dirty=git.dirty, tool=request.tool)
-    return Plan(content=content, evidence=evidence_of(history), origin=origin, created_at=now, note=request.note)
+    return Plan(content=content, evidence=evidence_of(history), origin=origin, created_at=now, note=note)
 
 
 def _not_after(text: str | None, now: datetime) -> datetime | None:

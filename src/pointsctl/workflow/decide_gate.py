@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pointsctl.checks.approval import Approval
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import PointsctlError
 from pointsctl.ledger.damage import Damage
@@ -20,7 +21,7 @@ from pointsctl.ledger.reading import read_history
 from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.signed_records import SignedRecords
 from pointsctl.ledger.store import Ledger
-from pointsctl.model.approval import approvals_of
+from pointsctl.model.approval import Approvals, approvals_of
 from pointsctl.model.configuration import Environment
 from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Observation
@@ -37,9 +38,6 @@ from pointsctl.workflow.deployment import read_deployment
 from pointsctl.workflow.load_checklist import Loaded
 from pointsctl.workflow.load_trust import has_trust, load_trust
 from pointsctl.workflow.look import Known
-
-_ABOUT_THE_PLAN = "approval"
-"""The kind whose presence makes a gate one about the plan."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,9 @@ def decide_gate(loaded: Loaded, ledger: Ledger, request: Request, surroundings: 
     """
     history = _history(loaded, ledger, request, surroundings)
     refusals = [*_trust_refusals(loaded, history, request.name)]
-    deployment, unknown = _deployment(loaded, ledger, request, surroundings)
+    deployment, unknown = None, None
+    if _is_about_the_plan(loaded, request, history):
+        deployment, unknown = _deployment(loaded, ledger, request, surroundings)
     if unknown is not None:
         refusals.append(Refusal(unknown.message, unknown.hint))
     elif deployment is not None:
@@ -91,12 +91,26 @@ def _history(loaded: Loaded, ledger: Ledger, request: Request, surroundings: Sur
     return read_history(ledger, surroundings.variables, witness)
 
 
+def _is_about_the_plan(loaded: Loaded, request: Request, history: History) -> bool:
+    """Whether a plan is named, an approval asked for, or one is open that was made with another checklist: whoever takes the
+    approvals out of the checklist has not got rid of them.
+    """
+    if request.plan is not None or _roles_asked_for(loaded, request):
+        return True
+    content, now = (history.plan.plan.content if history.plan else None), history.now
+    return content is not None and now is not None and now <= content.not_after and content.checklist != loaded.sha256
+
+
+def _roles_asked_for(loaded: Loaded, request: Request) -> frozenset[str]:
+    """The roles whose approval an item of the selection asks for."""
+    checks = [loaded.checks[item.id] for item in request.selection.items]
+    return frozenset(check.role for check in checks if isinstance(check, Approval))
+
+
 def _deployment(
     loaded: Loaded, ledger: Ledger, request: Request, surroundings: Surroundings
 ) -> tuple[Deployment | None, PointsctlError | None]:
-    """The plan as it is now, or why that cannot be known; neither where the gate is not about the plan."""
-    if request.plan is None and not any(item.kind == _ABOUT_THE_PLAN for item in request.selection.items):
-        return None, None
+    """The plan as it is now, or why that cannot be known."""
     try:
         found = read_deployment(loaded, request.name, request.environment, ledger, surroundings.variables)
     except PointsctlError as error:
@@ -133,14 +147,24 @@ def _plan_refusals(loaded: Loaded, deployment: Deployment, request: Request) -> 
     if request.plan is not None and (len(request.plan) < SHORT or not plan.digest.startswith(request.plan)):
         yield Refusal(f"asked for is plan {request.plan}, in force is {plan.digest[:SHORT]}", "pointsctl plan list")
     approvals = approvals_of(deployment, now)
-    for why in approvals.refusals if approvals else ():
-        yield Refusal(why, create)
+    if approvals is not None:
+        yield from (Refusal(why, create) for why in approvals.refusals)
+        yield from _unasked(approvals, _roles_asked_for(loaded, request))
     fresh_for = loaded.checklist.backup.fresh_for
     problems = evidence_problems(
         plan.plan, deployment.history, now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for
     )
     for why in problems:
         yield Refusal(why, f"pointsctl preflight --env {request.name}")
+
+
+def _unasked(approvals: Approvals, asked_for: Collection[str]) -> Iterator[Refusal]:
+    """What the plan still needs and no item waits for: the plan says who must sign, not the part that is asked for."""
+    for role in approvals.roles:
+        if role.missing > 0 and role.role not in asked_for:
+            who = " or ".join(role.candidates) or "nobody who could"
+            plan = approvals.plan.plan.short
+            yield Refusal(f"plan {plan} waits for {role.missing} of {role.needed} as {role.role}: {who}", role.command)
 
 
 def _answer(deployment: Deployment | None, unknown: PointsctlError | None) -> Known:

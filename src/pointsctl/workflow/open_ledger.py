@@ -13,19 +13,19 @@ from pointsctl.model.pin import Pin, identity_text
 def open_ledger(name: str, environment: Environment, *, damaged_too: bool = False) -> Ledger:
     """The ledger of the environment `name`; the caller closes it. `damaged_too` is for commands that only look for damage.
 
-    Raises ContextMissingError (no ledger, no pin), RefusedError (damaged, foreign, newer, or pinned to another environment or
-    database), PermissionMissingError (some records are hidden from the role), and what connecting raises.
+    Raises ContextMissingError (no ledger, no pin), RefusedError (damaged, foreign, newer, pinned to another environment or
+    database, or pinned as protected where `environment` is not), PermissionMissingError (some records are hidden from the role), and what connecting raises.
     """
     ledger = Ledger(environment.database_url)
     try:
-        _require(ledger, name, damaged_too=damaged_too)
+        _require(ledger, name, environment, damaged_too=damaged_too)
     except BaseException:
         ledger.close()
         raise
     return ledger
 
 
-def _require(ledger: Ledger, name: str, *, damaged_too: bool) -> None:
+def _require(ledger: Ledger, name: str, environment: Environment, *, damaged_too: bool) -> None:
     state = ledger.state()
     if state.condition is Condition.NONE:
         hint = f"install it with `pointsctl init --env {name}`"
@@ -33,7 +33,13 @@ def _require(ledger: Ledger, name: str, *, damaged_too: bool) -> None:
     if not (damaged_too and state.condition is Condition.DAMAGED):
         require_ready(state)
     ledger.require_all_visible()
-    require_pin(ledger, name)
+    pin = require_pin(ledger, name)
+    if pin.protected and not environment.protected and not damaged_too:
+        # A variable or an edited line would do; only `init` asks for the name before it takes a protection away.
+        raise RefusedError(
+            f"environment {name!r} is pinned as protected, and the checklist does not protect it",
+            hint=f"set `protected: true`; to take it away, run `pointsctl init --env {name}`",
+        )
 
 
 def require_pin(ledger: Ledger, name: str) -> Pin:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pointsctl.errors import RefusedError
+from pointsctl.ledger.reading import read_trust_history
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.ledger import Draft, Record
 from pointsctl.model.policy import Trust
 from pointsctl.workflow.sign import SigningMeans

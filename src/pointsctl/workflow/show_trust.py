@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsctl.errors import ExitCode
+from pointsctl.ledger.reading import read_trust_history
 from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.policy import PolicyError, Trust
 from pointsctl.model.policy_rules import check_trust
 from pointsctl.model.trust_changes import changes

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from pointsctl.errors import RefusedError
+from pointsctl.ledger.reading import read_trust_history
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.ledger import Draft, Head, Kind
 from pointsctl.model.policy import Trust
 from pointsctl.model.policy_rules import check_trust

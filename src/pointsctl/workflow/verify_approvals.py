@@ -12,10 +12,9 @@ from pathlib import Path
 
 from pointsctl.errors import StorageError
 from pointsctl.files import write_private
-from pointsctl.ledger.reading import read_history
+from pointsctl.ledger.reading import read_history, trusts_in_force
 from pointsctl.ledger.stock_script import StockDecision, stock_script
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import trusts_in_force
 from pointsctl.model.history import Signed
 from pointsctl.model.plan import Plan
 from pointsctl.model.policy import Trust

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pointsctl.errors import ContextMissingError, PermissionMissingError, PointsctlError, RefusedError
+from pointsctl.ledger.reading import read_trust_history
 from pointsctl.ledger.store import Ledger
-from pointsctl.ledger.trust_reading import read_trust_history
 from pointsctl.model.configuration import Environment
 from pointsctl.model.ledger import Kind
 from pointsctl.model.pin import Pin, PinError

@@ -15,9 +15,10 @@ from pointsctl.errors import ExitCode
 from pointsctl.model.checklist import Item
 from pointsctl.model.finding import Finding, Observation, Outcome
 from pointsctl.model.gate_decision import GateDecision, Refusal
-from pointsctl.model.history import History, SeenFinding
+from pointsctl.model.history import History
 from pointsctl.model.pin import Pin
 from pointsctl.model.remembered import Asked, remembered
+from pointsctl.model.run_history import SeenFinding
 from pointsctl.model.statement import DatabaseName
 from tests.support.runs import make_finding, make_run
 

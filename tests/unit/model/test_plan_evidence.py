@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsctl.model.history import History, RecordedRun
+from pointsctl.model.history import History
 from pointsctl.model.ledger import Kind
 from pointsctl.model.plan import Absent, RunEvidence
 from pointsctl.model.plan_evidence import evidence_of, evidence_problems
+from pointsctl.model.run_history import RecordedRun
 from tests.support.approvals import CREATED, NOW, OLGA, planned, record
 
 HOUR = timedelta(hours=1)
