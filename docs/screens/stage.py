@@ -39,7 +39,6 @@ class Stage:
             "COLUMNS": "80",
             "NO_COLOR": "1",
             "POINTSCTL_SANDBOX_DIR": str(self._sandbox),
-            "BACKUP_STORE": (folder / "store").as_uri(),
         }
         self._values: dict[str, str] = {}
 

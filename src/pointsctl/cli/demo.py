@@ -36,8 +36,6 @@ def demo(
         **os.environ,
         "POINTSCTL_SANDBOX_DIR": str(folder / "sandbox"),
         "POINTSCTL_CHECKLIST": str(folder / "checklist.yaml"),
-        # Anchors of another sandbox would speak against this one.
-        "BACKUP_STORE": (folder / "store").as_uri(),
     }
     for name in ("POINTSCTL_ENV", "POINTSCTL_KEY"):
         environment.pop(name, None)

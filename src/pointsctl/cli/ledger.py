@@ -164,7 +164,7 @@ def verify(
             loaded = load(checklist)
             name, found = find_environment(loaded, environment)
             place = {"environment": name}
-            verified = verify_database(name, found, loaded.checklist.backup.store, request, counting)
+            verified = verify_database(name, found, loaded.checklist.store_of(found), request, counting)
     show_verdict(verified, place, as_json=as_json)
     return int(verified.exit_code)
 
@@ -192,7 +192,7 @@ def anchor(
 
     loaded = load(checklist)
     name, found = find_environment(loaded, environment)
-    store = open_store(loaded.checklist.backup.store)
+    store = open_store(loaded.checklist.store_of(found))
     with open_ledger(name, found) as ledger:
         done = anchor_ledger(ledger, name, store, signing_means(key))
     anchored(done, as_json=as_json)

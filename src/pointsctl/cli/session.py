@@ -127,6 +127,7 @@ def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
             database_url=one.database_url,
             functions_url=one.functions_url,
             variables=dict(one.variables),
+            store=one.store,
             at={"staging": SANDBOX_NAMES[1]},
             # What a sandbox has none of; a protected environment cannot declare this.
             without=("backup", "rehearsal", "functions"),

@@ -168,6 +168,10 @@ class Checklist(Strict):
         """The item with exactly this id."""
         return next((item for item in self.walk() if item.id == item_id), None)
 
+    def store_of(self, environment: Environment) -> str:
+        """The address of the store of an environment's backups and anchors."""
+        return environment.store or self.backup.store
+
     def section_of(self, item_id: str) -> Section | None:
         """The section that holds the item."""
         for phase in self.phases:

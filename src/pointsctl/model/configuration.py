@@ -36,6 +36,7 @@ class Environment(Settings):
     variables: dict[str, str] = pydantic.Field(
         default_factory=dict, description="variables that `env`, `command` and `http` items see here"
     )
+    store: str = pydantic.Field("", description="where its backups and anchors go, when not to `backup.store`")
     without: tuple[Without, ...] = pydantic.Field(
         (), description="what is deployed here does without; refused where the environment is protected"
     )

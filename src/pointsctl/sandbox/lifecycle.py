@@ -77,7 +77,7 @@ def down(directory: Path, *, purge: bool = False) -> SandboxStatus:
 
 
 def reset(directory: Path) -> SandboxStatus:
-    """Replace both databases by fresh ones, which mends every planted fault, and start what does not run."""
+    """Replace both databases by fresh ones, which mends every planted fault, empty the store, and start what does not run."""
     layout = Layout(directory.absolute())
     if read_state(layout) is None:
         return up(directory)
@@ -89,6 +89,9 @@ def reset(directory: Path) -> SandboxStatus:
         databases.prepare_roles(cluster)
         for name in DATABASES.values():
             databases.create_points_database(cluster, name)
+        # What it holds speaks of databases that are gone.
+        shutil.rmtree(layout.store)
+        layout.store.mkdir(mode=0o700)
         start_service(layout, state.instance)
     return status(directory)
 

@@ -82,7 +82,7 @@ def decide_gate(loaded: Loaded, ledger: Ledger, request: Request, surroundings: 
 
 def _history(loaded: Loaded, ledger: Ledger, request: Request, surroundings: Surroundings) -> History:
     """The history, held against the anchors: who may rewrite the database may not rewrite those."""
-    anchors = Anchors(loaded.checklist.backup.store, request.name)
+    anchors = Anchors(loaded.checklist.store_of(request.environment), request.name)
 
     def witness(signed: SignedRecords, checker: SignatureChecker) -> tuple[Sequence[NotedHead], Sequence[Damage]]:
         compared = anchors.compare(signed.anchored, signed.in_force_at, checker)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pointsctl.cli.sandbox import app, sandbox_directory
+from pointsctl.cli.session import sandbox_environments
 from pointsctl.errors import CouldNotLookError, UsageError
 from pointsctl.postgres.connection import connect
 from pointsctl.sandbox import lifecycle
@@ -71,6 +72,16 @@ def test_traffic_says_what_it_made_and_pins_the_time(directory: Path) -> None:
     with connect(lifecycle.running_environment(directory, "sandbox").database_url) as connection:
         row = connection.execute("select count(*), max(created_at) <= '2026-03-01T12:00:00Z' from public.points_events")
         assert row.fetchone() == (600, True)
+
+
+def test_anchors_are_in_the_sandbox_and_go_with_its_databases(directory: Path) -> None:
+    environment = sandbox_environments(directory)["sandbox"]
+    assert environment.store == (directory / "store").as_uri()
+    anchor = directory / "store" / "anchors" / "sandbox" / "1.json"
+    anchor.parent.mkdir(parents=True)
+    anchor.write_text("{}")
+    run("reset")
+    assert list((directory / "store").iterdir()) == []
 
 
 def test_break_lists_and_plants() -> None:
