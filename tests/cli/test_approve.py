@@ -128,6 +128,7 @@ def test_lists_fit_a_terminal(leads: Leads, columns: int) -> None:
     )
     for line in done.out.splitlines():
         assert len(line) <= columns or line.startswith("    run: "), line
+        assert line == line.rstrip(), line
 
 
 # ---------------------------------------------------------------------------------------------------------------------

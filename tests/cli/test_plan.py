@@ -73,6 +73,7 @@ def test_a_page_says_what_a_lead_must_know_on_any_terminal(project: PlanProject,
     page = run("show", columns=columns)
     lines = page.out.splitlines()
     assert max(map(len, lines)) <= columns
+    assert lines == [line.rstrip() for line in lines]
     assert columns < 80 or len(lines) <= 24
     said = " ".join(page.out.split())
     for part in (

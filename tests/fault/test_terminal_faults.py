@@ -78,12 +78,17 @@ def test_a_narrow_terminal_shows_everything_within_its_width(tmp_path: Path, dat
     assert "waiting" in text
 
 
-def test_a_closed_pipe_keeps_the_exit_code_and_says_one_line(tmp_path: Path, database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["preflight", "--json"], 3), (["preflight"], 3), (["check", "list"], 0)], ids=str
+)
+def test_a_closed_pipe_keeps_the_exit_code_and_says_one_line(
+    tmp_path: Path, database_url: str, arguments: list[str], code: int
+) -> None:
     write_checklist(tmp_path, ITEMS)
     reading, writing = os.pipe()
     os.close(reading)
     process = subprocess.Popen(
-        [*PROGRAM, "preflight", "--json"],
+        [*PROGRAM, *arguments],
         cwd=tmp_path,
         env=environment(tmp_path, DATABASE_URL=database_url, CI="true"),
         stdout=writing,
@@ -92,7 +97,7 @@ def test_a_closed_pipe_keeps_the_exit_code_and_says_one_line(tmp_path: Path, dat
     )
     os.close(writing)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 3
+    assert process.returncode == code
     assert "closed the pipe" in errors
     assert "Traceback" not in errors
     assert "BrokenPipeError" not in errors

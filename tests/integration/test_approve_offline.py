@@ -97,6 +97,17 @@ def test_a_clock_that_is_wrong_is_noticed(desk: Desk) -> None:
         desk.sign("ada", now=datetime.now(UTC) + timedelta(days=30))
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"])
+def test_a_plan_file_of_the_end_of_time_gives_nothing_that_counts(desk: Desk, moment: str) -> None:
+    document = json.loads(desk.file.read_text(encoding="utf-8"))
+    desk.file.write_text(json.dumps({**document, "now": moment}), encoding="utf-8")
+    if moment.startswith("9999"):
+        with pytest.raises(RefusedError, match="this machine's clock"):
+            desk.sign("ada")
+    else:
+        assert desk.bring(desk.sign("ada"))[0].decided
+
+
 def test_what_happened_since_is_seen_when_it_is_recorded(desk: Desk) -> None:
     ada, grace = desk.sign("ada"), desk.sign("grace")
     migration = desk.leads.migration

@@ -125,6 +125,13 @@ def test_function_files_that_were_swapped_or_split_otherwise(project: PlanProjec
     assert project.changes() == [HELLO]
 
 
+def test_what_a_function_can_import_from_the_folder_of_one_that_is_not_deployed(project: PlanProject) -> None:
+    project.write("supabase/functions/other/lib/points.ts", "export const most = 100\n")
+    project.create()
+    project.write("supabase/functions/other/lib/points.ts", "export const most = 999\n")
+    assert project.changes() == [HELLO]
+
+
 def test_functions_that_appear_or_are_gone(project: PlanProject) -> None:
     project.create()
     shutil.rmtree(project.folder / "supabase/functions/hello")

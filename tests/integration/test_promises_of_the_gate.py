@@ -10,6 +10,7 @@ import pytest
 
 from pointsctl.errors import RefusedError
 from pointsctl.model.ledger import Draft, Kind
+from pointsctl.model.plan import RunEvidence
 from pointsctl.model.run_document import recorded_document
 from pointsctl.model.statement import Decision
 from pointsctl.workflow.create_plan import Request, create_plan
@@ -111,16 +112,12 @@ def test_what_is_pinned_as_protected_is_not_declared_otherwise(people: People) -
 def test_a_run_that_no_plan_could_hold_spoils_no_plan(people: People, change: dict[str, Any]) -> None:
     document = {**recorded_document(people.look()), **change}
     with people.ledger() as ledger:
+        whole = ledger.head().seq
         ledger.append(Draft(Kind.RUN_FINISHED, NAME, ADA, {"run": document}))
-        ledger.append(Draft(Kind.RUN_FINISHED, NAME, ADA, {"run": {**document, "phase": "pre-deployment"}}))
         request = Request(NAME, people.environment, people.means("eve"), "0", authors=("linus@example.test",))
-        made = create_plan(ledger, people.loaded, request, lambda _: None).plan
-    assert made.evidence.run.seq < made_at(people) - 2  # type: ignore[union-attr]
-
-
-def made_at(people: People) -> int:
-    with people.ledger() as ledger:
-        return ledger.head().seq
+        evidence = create_plan(ledger, people.loaded, request, lambda _: None).plan.evidence
+    assert isinstance(evidence.run, RunEvidence)
+    assert evidence.run.seq == whole
 
 
 def test_what_a_signer_wrote_by_hand_is_never_echoed_raw(people: People) -> None:
@@ -142,7 +139,7 @@ def test_what_a_signer_wrote_by_hand_is_never_echoed_raw(people: People) -> None
         assert not set("\x1b\x07\u202e\r") & set(said.out + said.err), command
 
 
-@pytest.mark.parametrize("text", ["\udcff is no text", "cleared \x1b[2J", "x" * 5000])
+@pytest.mark.parametrize("text", ["\udcff is no text", "x" * 5000])
 def test_a_text_that_cannot_be_kept_is_refused_in_words(people: People, text: str) -> None:
     write(people, FLAG, TOLD, APPROVAL)
     for command in (

@@ -80,7 +80,8 @@ class File(Store):
         with _described(f"cannot look into {self.address}"):
             if not self._root.is_dir():
                 raise StorageError(
-                    f"there is no folder {self.address}", hint="is the disk mounted, and the path right?"
+                    f"there is no folder {self.address}",
+                    hint="is the disk mounted, and `backup.store` of the checklist right?",
                 )
             for folder, folders, files in os.walk(start, onerror=_fail_unless_missing):
                 folders[:] = [one for one in folders if not one.startswith(".")]

@@ -39,7 +39,7 @@ def print_approvals(
         _print([f"there is no plan for {environment}; make one: pointsctl plan create --env {environment}"])
         return
     _print(_standing(approvals))
-    console().print(plain(_conclusion(approvals)), style=_STYLES[approvals.verdict])
+    print_wrapped(console(), plain(_conclusion(approvals)), style=_STYLES[approvals.verdict])
 
 
 def print_decided(environment: str, done: Decided, *, as_json: bool) -> None:

@@ -36,7 +36,7 @@ def announce(asked: Asked, fresh_for: timedelta) -> None:
     remarks = (f"the gate stays closed: {'; '.join(problems)}",) if problems else ()
     page = replace(page_of(found, asked.plan, asked.now), evidence=asked.evidence, remarks=remarks)
     print_plan(page, out)
-    until = asked.now + asked.valid_for if asked.valid_for else None
+    until = min(asked.now + asked.valid_for, asked.plan.content.not_after) if asked.valid_for else None
     _announce_signature(out, asked.principal, asked.role, asked.plan, until)
 
 
@@ -46,7 +46,8 @@ def announce_offline(asked: AskedOffline) -> None:
     print_plan(PlanPage(file.plan, file.trust, request.now, pending=file.pending), out)
     print_wrapped(out, plain(f"Nobody vouches for this file. Compare: plan {file.plan.digest}"))
     print_wrapped(out, plain(f"policy {file.trust.digest}"))
-    until = request.now + file.valid_for if request.decision == "approve" else None
+    approved_until = min(request.now + file.valid_for, file.plan.content.not_after)
+    until = approved_until if request.decision == "approve" else None
     _announce_signature(out, asked.principal, asked.role, file.plan, until)
 
 

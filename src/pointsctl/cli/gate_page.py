@@ -32,7 +32,8 @@ def print_gate(decision: GateDecision, *, as_json: bool) -> None:
         print_json(_document(decision))
         return
     out = console()
-    for line in (*_refusals(decision), *_pieces(decision), *_waived(decision), counts_line(decision.run)):
+    # What refuses it stands last: everything else may have scrolled away.
+    for line in (*_pieces(decision), *_waived(decision), *_refusals(decision), counts_line(decision.run)):
         for row in _rows(plain(line), out.width):
             out.print(row, soft_wrap=True)
     for row in _rows(plain(_conclusion(decision)), out.width):

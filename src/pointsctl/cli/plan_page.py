@@ -88,21 +88,9 @@ def print_plan(page: PlanPage, out: Console | None = None) -> None:
 
 def stderr_console() -> Console:
     """A console on stderr, with the same habits as that of results."""
-    import shutil
+    from pointsctl.cli.terminal import Terminal
 
-    from rich.console import Console
-
-    terminal = sys.stderr.isatty()
-    return Console(
-        file=sys.stderr,
-        width=shutil.get_terminal_size((100, 24)).columns,
-        force_terminal=terminal,
-        no_color=None if terminal else True,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    return Terminal(sys.stderr)
 
 
 def _title(page: PlanPage) -> str:

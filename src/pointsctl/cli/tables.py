@@ -19,22 +19,10 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """A console on stdout: as wide as the terminal, 100 columns in a pipe, colour only on a terminal."""
-    import shutil
+    """The console on stdout."""
+    from pointsctl.cli.terminal import Terminal
 
-    from rich.console import Console
-
-    terminal = sys.stdout.isatty()
-    return Console(
-        file=sys.stdout,
-        width=shutil.get_terminal_size((100, 24)).columns,
-        force_terminal=terminal,
-        no_color=None if terminal else True,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    return Terminal(sys.stdout)
 
 
 def print_wrapped(out: Console, line: str, *, indent: int = 0, style: str = "") -> None:

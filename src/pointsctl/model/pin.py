@@ -48,6 +48,15 @@ class Pin(_Strict):
         """Whether it is the pin of this environment in this database; what a role could not read must be unread again."""
         return self.name == name and self.database == database
 
+    def way_on(self, name: str, database: DatabaseName) -> str:
+        """What to do when `name` in `database` was asked for, and this is the pin that is there."""
+        adopt = f"`pointsctl init --env {name} --adopt`"
+        if self.database.same_as(database):
+            return (
+                f"this is the database of {self.name!r} itself and no copy: correct database_url; to rename it: {adopt}"
+            )
+        return f"correct database_url; if this is a copy that is to become {name!r}: {adopt}"
+
 
 def identity_text(name: str, database: DatabaseName) -> str:
     """An environment and its database in full, for messages."""

@@ -130,8 +130,14 @@ def _approve(
     for found in _objections(signed, statement, deployment, now):
         if found is not None:
             return found
-    until = minute(statement.expires_at) if statement.expires_at else ""
-    return State.VALID, f"counts for {statement.role} until {until}"
+    return State.VALID, f"counts for {statement.role} until {_end(statement, deployment)}"
+
+
+def _end(statement: ApprovalStatement, deployment: Deployment) -> str:
+    """Its own end, or the plan's where that comes first."""
+    plan = deployment.plan
+    ends = (statement.expires_at, plan.plan.content.not_after if plan else None)
+    return minute(min(one for one in ends if one is not None))
 
 
 def _objections(

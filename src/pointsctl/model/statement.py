@@ -34,8 +34,11 @@ class StatementError(PointsctlError):
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("expected a time in UTC with Z")
+    try:
+        utc = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
     # Milliseconds are what is written; more would not survive being read again.
-    utc = moment.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

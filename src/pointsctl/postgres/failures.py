@@ -67,7 +67,7 @@ _RUNNING: tuple[tuple[tuple[type[psycopg.Error], ...], type[CouldNotLookError], 
     (
         (pg.InsufficientPrivilege,),
         PermissionMissingError,
-        "connect as a role that may read it (on Supabase: postgres), or grant the privilege",
+        "connect as a role that may do that (on Supabase: postgres), or grant the privilege",
     ),
     (
         (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName, pg.UndefinedObject),

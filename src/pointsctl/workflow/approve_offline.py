@@ -91,7 +91,7 @@ def _begins(file: PlanFile, now: datetime) -> datetime:
 
     Raises RefusedError for a clock by which the file would be of the future.
     """
-    if now < file.now - CLOCK_SKEW:
+    if now + CLOCK_SKEW < file.now:
         message = f"this machine's clock says {utc_text(now)}, and the plan's file was written at {utc_text(file.now)}"
         raise RefusedError(message, hint="set the clock; what is signed names the time")
     return max(file.now, now - CLOCK_SKEW)

@@ -71,7 +71,8 @@ class Anchors:
     def _nothing_seen(self, recorded: int) -> Compared:
         why = self._unseen or UsageError("no store is configured", hint="set `backup: {store: ...}` to where they are")
         if recorded:
-            message = f"the ledger says that {recorded:,} anchors were made, and they cannot be read: {why.message}"
+            told = "1 anchor was made, and it" if recorded == 1 else f"{recorded:,} anchors were made, and they"
+            message = f"the ledger says that {told} cannot be read: {why.message}"
             raise CouldNotLookError(message, hint=why.hint)
         return Compared(self._store.address if self._store else None, note=why.message)
 

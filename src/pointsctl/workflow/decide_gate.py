@@ -139,13 +139,13 @@ def _shown(folder: Path) -> str:
 
 def _plan_refusals(loaded: Loaded, deployment: Deployment, request: Request) -> Iterator[Refusal]:
     plan, now = deployment.plan, deployment.history.now
-    create = f"pointsctl plan create --env {request.name}"
+    create, listed = (f"pointsctl plan {command} --env {request.name}" for command in ("create", "list"))
     if plan is None or now is None:
         if request.plan is not None:
             yield Refusal(f"asked for is plan {request.plan}, and there is none", create)
         return  # the items that wait for a plan say so
     if request.plan is not None and (len(request.plan) < SHORT or not plan.digest.startswith(request.plan)):
-        yield Refusal(f"asked for is plan {request.plan}, in force is {plan.digest[:SHORT]}", "pointsctl plan list")
+        yield Refusal(f"asked for is plan {request.plan}, in force is {plan.digest[:SHORT]}", listed)
     approvals = approvals_of(deployment, now)
     if approvals is not None:
         yield from (Refusal(why, create) for why in approvals.refusals)

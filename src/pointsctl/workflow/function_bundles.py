@@ -31,8 +31,8 @@ class FunctionFiles:
 def read_functions(directory: Path, names: Sequence[str]) -> FunctionFiles:
     """The bundles of the functions `names` in the checklist's folder `directory`.
 
-    A bundle is the function's folder with what all functions share: folders whose names begin with `_`, files directly in
-    the functions' folder, and `supabase/config.toml`. Its digest covers the path and the bytes of each file. Raises
+    A bundle is the function's folder with what every function can import: all else in the functions' folder but what belongs
+    to another one of `names`, and `supabase/config.toml`. Its digest covers the path and the bytes of each file. Raises
     RefusedError for links and too many files, StorageError when something cannot be read.
     """
     if not names:
@@ -41,7 +41,7 @@ def read_functions(directory: Path, names: Sequence[str]) -> FunctionFiles:
     missing = [name for name in names if not (folder / name).is_dir()]
     if missing:
         return FunctionFiles(Absent(absent=f"no folder {FOLDER}/{missing[0]}{_more(missing)}"[:400]))
-    shared = _digests(directory, _shared(directory))
+    shared = _digests(directory, _shared(directory, names))
     own = {name: _digests(directory, _walk(folder / name)) for name in names}
     bundles = tuple(
         Bundle(name=name, sha256=digest({"schema": "pointsctl/function-bundle/v1", "files": shared | files}))
@@ -55,14 +55,14 @@ def _more(missing: Sequence[str]) -> str:
     return f", nor {len(missing) - 1} more of them" if len(missing) > 1 else ""
 
 
-def _shared(directory: Path) -> Iterator[Path]:
+def _shared(directory: Path, names: Sequence[str]) -> Iterator[Path]:
     settings = directory / SETTINGS
     if settings.exists() or settings.is_symlink():
         yield settings
     for entry in _entries(directory / FOLDER):
         if not entry.is_dir(follow_symlinks=False):
             yield Path(entry.path)
-        elif entry.name.startswith("_"):
+        elif entry.name not in names:
             yield from _walk(Path(entry.path))
 
 

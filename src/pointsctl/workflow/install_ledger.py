@@ -101,7 +101,7 @@ def _new_pin(old: Pin | None, request: Request, ledger: Ledger) -> Pin | None:
         raise RefusedError(
             f"the ledger here is pinned to {identity_text(old.name, old.database)}, asked for was"
             f" {identity_text(request.name, database)}",
-            hint=f"correct database_url; if this is a copy that is to become {request.name!r}, run it again with --adopt",
+            hint=old.way_on(request.name, database),
         )
     return wanted.model_copy(update={"copied_from": Origin(name=old.name, database=old.database)})
 

@@ -55,6 +55,6 @@ def require_pin(ledger: Ledger, name: str) -> Pin:
     if not pin.names(name, here):
         raise RefusedError(
             f"the ledger here is that of {identity_text(pin.name, pin.database)}, asked for was {identity_text(name, here)}",
-            hint=f"correct database_url; if this is a copy that is to become {name!r}: pointsctl init --env {name} --adopt",
+            hint=pin.way_on(name, here),
         )
     return pin

@@ -12,8 +12,16 @@ LONGEST = 2_000
 def recorded_note(text: str) -> str:
     """The note as it is recorded, which may have several lines. Raises UsageError for one that cannot be."""
     note = text.strip()
-    printable = all(line.isprintable() for line in note.split("\n"))
-    if len(note) > LONGEST or not printable or redact(note) != note:
-        expected = f"at most {LONGEST:,} printable characters without a secret"
+    if len(note) > LONGEST or not _is_text(note) or redact(note) != note:
+        expected = f"at most {LONGEST:,} characters of UTF-8 without a secret"
         raise UsageError(f"the note cannot be recorded; expected {expected}", hint="say where more is written")
     return note
+
+
+def _is_text(note: str) -> bool:
+    """Bytes of an argument that are no UTF-8 arrive as characters that cannot be written."""
+    try:
+        note.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -28,7 +28,8 @@ _PATIENCE_S = 60
 
 def opened(url: str, name: str, *, damaged_too: bool = False) -> Pin:
     """The pin that a command meets at this URL."""
-    ledger = open_ledger(name, Environment(database_url=url), damaged_too=damaged_too)
+    environment = Environment(database_url=url, protected=name == "production")
+    ledger = open_ledger(name, environment, damaged_too=damaged_too)
     try:
         pin = ledger.pin()
         assert pin is not None
@@ -91,11 +92,13 @@ def test_staging_that_leads_to_production_is_refused_with_both_named(production:
         str(database.system_identifier),
     ):
         assert part in refused.value.message
+    assert "the database of 'production' itself and no copy" in refused.value.hint
 
 
 def test_copy_is_not_production(production: str, copy: str) -> None:
     with pytest.raises(RefusedError) as refused:
         opened(copy, "production")
+    assert "if this is a copy" in refused.value.hint
     with Ledger(copy) as here, Ledger(production) as there:
         for one in (here, there):
             assert f"database {one.database().database!r}, oid {one.database().database_oid}" in refused.value.message

@@ -388,7 +388,7 @@ def test_an_anchor_that_was_forged_in_the_store_proves_nothing_and_is_named(ledg
 def test_anchors_that_were_made_and_cannot_be_read_are_no_pass(ledger: SignedLedger) -> None:
     ledger.anchor()
     for store in ("", (ledger.folder / "elsewhere").as_uri(), "s3://bucket/prefix"):
-        with pytest.raises(CouldNotLookError, match="1 anchors were made"):
+        with pytest.raises(CouldNotLookError, match="1 anchor was made, and it cannot be read"):
             ledger.verify(store=store)
 
 

@@ -91,6 +91,8 @@ def changed(**others: Any) -> str:
         approval().text().replace('"seq":7', '"seq":7.0'),
         approval().text().replace("2026-01-31T08:00:00.123Z", "2026-01-31T08:00:00.123456Z"),
         approval().text().replace("2026-01-31T08:00:00.123Z", "2026-01-31T09:00:00.123+01:00"),
+        changed(not_before="0001-01-01T00:00:00.000+12:00"),
+        changed(expires_at="9999-12-31T23:59:59.000-12:00"),
         changed(schema="pointsctl/approval/v2"),
         changed(schema=["pointsctl/approval/v1"]),
         changed(role="engineering lead"),
