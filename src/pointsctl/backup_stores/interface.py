@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 from pointsctl.errors import StorageError
+from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.posture import Posture
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _LONGEST_NAME = 512
+
+Moved = Callable[[int], None]
+"""Told how many bytes more have been moved (negative when some have to be moved again); from any thread."""
 
 
 class AlreadyStoredError(StorageError):
     """There is something of that name already, and it stays as it is."""
 
 
+class NotStoredError(StorageError):
+    """There is nothing of that name."""
+
+
 class Store(ABC):
-    """Base of every store; the kind is the scheme of its URL. Names are parts of letters, digits, `.`, `_`, `-` with `/` between."""
+    """Base of every store; the kind is the scheme of its URL. Names are parts of letters, digits, `.`, `_`, `-` with `/` between.
+
+    Safe to use from several threads.
+    """
 
     @classmethod
     @abstractmethod
@@ -31,21 +45,73 @@ class Store(ABC):
         """The store as people know it, without credentials."""
 
     @abstractmethod
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, retain_until: datetime | None = None) -> None:
         """Keep `data` under `name`, whole or not at all, and return when it would survive a power cut.
 
+        `retain_until` locks it against deletion until then, where the store can do that.
         Raises AlreadyStoredError when the name is taken, StorageError when it cannot be kept.
         """
 
     @abstractmethod
     def get(self, name: str, limit: int) -> bytes:
-        """What is kept under `name`. Raises StorageError when there is nothing, or more than `limit` bytes."""
+        """What is kept under `name`. Raises NotStoredError when there is nothing, StorageError for more than `limit` bytes."""
+
+    @abstractmethod
+    def put_file(
+        self,
+        name: str,
+        path: Path,
+        sha256: str,
+        cancellation: Cancellation,
+        *,
+        moved: Moved = lambda _bytes: None,
+        retain_until: datetime | None = None,
+    ) -> None:
+        """Keep the bytes of the file `path`, whose SHA-256 is `sha256`, whole or not at all; of any size, in bounded memory.
+
+        Where an earlier call was cut off, this one goes on with what had arrived. When the name is taken by the very same
+        bytes, that is done already; by others, raises AlreadyStoredError. Raises StorageError also when the file's bytes are
+        not those of `sha256`, and then nothing is kept.
+        """
+
+    @abstractmethod
+    def get_file(
+        self, name: str, path: Path, size: int, cancellation: Cancellation, *, moved: Moved = lambda _bytes: None
+    ) -> str:
+        """Write what is kept under `name` into the new file `path` (mode 0600), and give its SHA-256, computed on the way.
+
+        `size` is what is expected, in bytes: a store that gives more is not read on. The caller compares.
+        Raises NotStoredError, StorageError.
+        """
 
     @abstractmethod
     def names(self, prefix: str) -> Sequence[str]:
         """Every name below the folder `prefix`, sorted; empty when there is none.
 
         Raises StorageError when the store cannot be looked into: not to see is not the same as to see nothing.
+        """
+
+    @abstractmethod
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Every name below the folder `prefix` with its size in bytes. Raises as `names` does."""
+
+    @abstractmethod
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete these; what is not there is gone already. Raises StorageError when one of them stays (locked, not allowed)."""
+
+    @abstractmethod
+    def protected_until(self, name: str) -> datetime | None:
+        """Until when the store itself refuses to delete it; None when it would not refuse."""
+
+    @abstractmethod
+    def abandon(self, prefix: str) -> None:
+        """Clean up what uploads that were cut off have left below the folder `prefix`; nothing that is stored is touched."""
+
+    @abstractmethod
+    def posture(self, prefix: str) -> Posture:
+        """How what lies below the folder `prefix` is kept. What the credentials may not ask is None in it, with a note.
+
+        Raises StorageError when the store cannot be reached or does not exist.
         """
 
 

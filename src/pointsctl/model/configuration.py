@@ -48,14 +48,32 @@ class Environment(Settings):
         return self
 
 
+class LeftOut(Settings):
+    """What a backup does not hold on purpose, because the platform supplies it; reports name it every time."""
+
+    schemas: tuple[str, ...] = pydantic.Field((), description="schemas that are not backed up")
+    extensions: tuple[str, ...] = pydantic.Field((), description="extensions that the copy does without")
+
+
 class Backup(Settings):
-    """Where backups go and how long they are kept."""
+    """Where backups go, how long they are kept, how they are taken and proven."""
 
     store: str = pydantic.Field("", description="file:///folder or s3://bucket/prefix")
     retention: Duration = pydantic.Field(timedelta(days=7), description="how long a backup is kept, at least")
     fresh_for: Duration = pydantic.Field(timedelta(hours=24), description="how old the verified backup may be")
     restore_into: str = pydantic.Field(
-        "ephemeral", description="`ephemeral`, or the environment with the scratch server"
+        "ephemeral",
+        description="`ephemeral` (a private server of this machine), or the environment with the scratch server",
+    )
+    engine: str = pydantic.Field("pg_dump", description="how backups are taken")
+    jobs: int = pydantic.Field(2, ge=1, le=64, description="how many connections dump and restore at once")
+    scratch: str = pydantic.Field("/var/tmp", description="folder with room for a dump, and for a restored copy")  # noqa: S108 (what is made there is private)
+    encrypt_to: tuple[str, ...] = pydantic.Field(
+        (), description="public age keys (age1...); objects are encrypted to all"
+    )
+    leave_out: LeftOut = pydantic.Field(default_factory=LeftOut, description="what is not backed up on purpose")
+    prelude: tuple[str, ...] = pydantic.Field(
+        (), description="SQL files that run in the empty copy first, beside the checklist: what the platform supplies"
     )
 
 

@@ -55,6 +55,10 @@ class Kind(StrEnum):
     POLICY_PINNED = "policy.pinned"
     PLAN_CREATED = "plan.created"
     PLAN_DECIDED = "plan.decided"
+    BACKUP_CREATED = "backup.created"
+    BACKUP_VERIFIED = "backup.verified"
+    BACKUP_REFUTED = "backup.refuted"
+    BACKUP_PRUNED = "backup.pruned"
 
 
 class MalformedRecordError(PointsctlError):

@@ -1,0 +1,25 @@
+"""Where a copy of a backup may be made: a place that holds nothing else, is nobody's, and goes away afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from pointsctl.postgres.identity import Identity
+
+
+class Scratch(Protocol):
+    """A place for one copy. `own_server` says whether the whole server is thrown away with it, so that roles may be made
+    there; `major` is the server's major version; `programs` is the folder of the server's own client programs, if they are
+    on this machine.
+    """
+
+    own_server: bool
+    major: int
+    programs: Path | None
+
+    def empty_database(self) -> str:
+        """The URL of a new, empty database, as the role that is to own everything that no role of its own does."""
+
+    def identity(self) -> Identity:
+        """Who that database is. Raises AssertionError before `empty_database`."""
