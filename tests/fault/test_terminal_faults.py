@@ -125,9 +125,9 @@ def test_two_preflights_at_once_agree_and_disturb_nothing(tmp_path: Path, databa
     assert first.json["run_id"] != second.json["run_id"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url: str, number: signal.Signals) -> None:
-    write_checklist(tmp_path, SLOW)
+def _slow_preflight(folder: Path, database_url: str) -> subprocess.Popen[str]:
+    """A preflight that has started a program and waits for it."""
+    write_checklist(folder, SLOW)
     process = subprocess.Popen(
         [*PROGRAM, "preflight", "--json"],
         cwd=tmp_path,
@@ -138,6 +138,12 @@ def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url
         start_new_session=True,
     )
     _wait_for_child(process.pid)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url: str, number: signal.Signals) -> None:
+    process = _slow_preflight(tmp_path, database_url)
     process.send_signal(number)
     out, errors = process.communicate(timeout=60)
     result = Result(process.returncode, out, errors)
@@ -150,17 +156,7 @@ def test_an_interruption_ends_cleanly_with_a_report(tmp_path: Path, database_url
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_request_told_twice_leaves_no_program_behind(tmp_path: Path, database_url: str, number: signal.Signals) -> None:
-    write_checklist(tmp_path, SLOW)
-    process = subprocess.Popen(
-        [*PROGRAM, "preflight", "--json"],
-        cwd=tmp_path,
-        env=environment(tmp_path, DATABASE_URL=database_url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    _wait_for_child(process.pid)
+    process = _slow_preflight(tmp_path, database_url)
     started = _children(process.pid)
     process.send_signal(number)
     process.send_signal(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,7 +109,7 @@ def _announce(saying: Saying, environment: str) -> None:
     lines += [f"    {name}: {value}" for name, value in saying.fields.items()]
     lines += [f"  note: {saying.note}"] if saying.note else []
     lines += [f"  evidence: {one.name} ({one.size:,} bytes, sha256 {one.sha256})" for one in saying.files]
-    sys.stderr.writelines(f"{plain(line)}{os.linesep}" for line in lines)
+    sys.stderr.writelines(f"{plain(line)}\n" for line in lines)
 
 
 def _print(done: Attested, environment: str, *, as_json: bool) -> None:

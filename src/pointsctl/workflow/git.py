@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pointsctl.errors import CouldNotLookError, ToolMissingError
+from pointsctl.errors import CouldNotLookError, StorageError, ToolMissingError
 from pointsctl.files import exists
 from pointsctl.model.problems import shown
 from pointsctl.process import run
@@ -193,9 +193,14 @@ class _Reading:
 
 
 def _blob(file: Path, algorithm: str) -> str:
-    """The name under which git would keep the file's bytes."""
-    with file.open("rb") as stream:
-        made = hashlib.new(algorithm, f"blob {os.fstat(stream.fileno()).st_size}\0".encode(), usedforsecurity=False)
-        while chunk := stream.read(_CHUNK_BYTES):
-            made.update(chunk)
+    """The name under which git would keep the file's bytes. Raises StorageError for a file that cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            made = hashlib.new(algorithm, f"blob {size}\0".encode(), usedforsecurity=False)
+            while chunk := stream.read(_CHUNK_BYTES):
+                made.update(chunk)
+    except OSError as error:
+        message = f"the file {shown(file.name)} cannot be read: {(error.strerror or 'refused').lower()}"
+        raise StorageError(message, hint="it was there when the command began; run again") from None
     return made.hexdigest()
