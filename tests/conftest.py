@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pointsctl.sandbox.databases import OWNER
+from tests.support.object_store import ObjectStore, credentials, running_object_store
 from tests.support.servers import Server, open_directory, sweep_orphans, throw_away_server
 
 # No deadlines: machines are shared. The suite tries the same examples each time, so that it says the same about the same
@@ -59,3 +60,17 @@ def open_path() -> Iterator[Path]:
     """A directory like tmp_path that a server running as another user can reach too."""
     with open_directory() as directory:
         yield directory
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """The worker's S3 server. Without the wheel this raises, and so do all tests that need one."""
+    with running_object_store() as running:
+        yield running
+
+
+@pytest.fixture
+def s3_credentials() -> Iterator[None]:
+    """What boto3 finds in the environment: the test servers' keys, and nothing of this machine's own."""
+    with credentials():
+        yield

@@ -123,6 +123,24 @@ class StorageError(CouldNotLookError):
     code = "storage"
 
 
+class BackupDamagedError(PointsctlError):
+    """What is in the store is not what was put there; `problems` names every object that is not, and how."""
+
+    exit_code = ExitCode.BAD
+    code = "backup-damaged"
+
+    def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class RestoreFailedError(PointsctlError):
+    """A backup whose bytes are whole cannot be restored; the place to restore it in is not to blame."""
+
+    exit_code = ExitCode.BAD
+    code = "restore-failed"
+
+
 class RefusedError(PointsctlError):
     """Refused for safety; nothing was changed."""
 

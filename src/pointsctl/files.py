@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -149,4 +149,41 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def copy(
+    source: BinaryIO,
+    target: BinaryIO,
+    cancellation: Cancellation,
+    *,
+    moved: Callable[[int], object],
+    limit: int | None = None,
+) -> tuple[int, str]:
+    """Copy a stream; its size in bytes and its SHA-256, computed on the way. `moved` is told of each piece, in bytes.
+
+    More than `limit` bytes are not read to the end: the size that comes back is then above it. Raises OSError,
+    TookTooLongError, InterruptedByOperatorError.
+    """
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK_BYTES):
+        stop_if_over(cancellation, "copying the file")
+        size += len(chunk)
+        if limit is not None and size > limit:
+            break
+        digest.update(chunk)
+        target.write(chunk)
+        moved(len(chunk))
+    return size, digest.hexdigest()
+
+
+@contextmanager
+def new_private_file(path: Path) -> Iterator[BinaryIO]:
+    """A file with mode 0600 that was not there before, and is gone when the block does not end well. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""`make bench`: start-up, the ledger, audits, the whole preflight, memory; each as a ratio against what it is compared with."""
+"""`make bench`: start-up, the ledger, audits, the whole preflight, backups, memory; each as a ratio against what it is compared with."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from pointsctl.workflow.check_environment import Surroundings
 from pointsctl.workflow.load_checklist import load_checklist
 from pointsctl.workflow.run_audits import run_audits
 from tests.bench import paper
+from tests.bench.backups import backups
 from tests.bench.ledger import ledger
 from tests.bench.measure import Ratio, run, side_by_side
 
@@ -41,6 +42,7 @@ def main() -> None:
         ratios.extend(audits(environment))
         ratios.extend(whole_preflight(directory))
         ratios.extend(incremental(environment))
+        ratios.extend(backups(environment.database_url, directory, directory.parent, OUT))
     table = Table("what", "ours, ms", "compared, ms", "ratio", "at most", "met", title=f"{EVENTS:,} events")
     for ratio in ratios:
         table.add_row(*ratio.row())

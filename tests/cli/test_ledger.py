@@ -227,7 +227,7 @@ def test_an_anchor_needs_a_policy_a_key_of_it_and_a_store(own: Project) -> None:
     assert (unknown.code, unknown.out) == (ExitCode.USAGE, "")
     checklist = own.folder / "checklist.yaml"
     text = checklist.read_text("utf-8")
-    checklist.write_text(text.replace(own.ledger.store, "s3://bucket/prefix"), "utf-8")
+    checklist.write_text(text.replace(own.ledger.store, "gcs://bucket/prefix"), "utf-8")
     shown = own.run("anchor", "--key", "keys/ada")
     assert shown.code == ExitCode.USAGE
     assert "this version has file" in shown.err

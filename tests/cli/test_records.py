@@ -131,6 +131,7 @@ def test_attest_shows_what_is_signed_and_keeps_files_by_their_digest(people: Peo
 def test_several_items_without_fields_are_attested_with_one_signature(people: People) -> None:
     assert people.signed("grace", "attest", "team.told", "team.r*").code == 0
     assert len(records(people, Kind.ITEM_ATTESTED)) == 1
+    assert "team.told (and 1 more)" in people.run("ledger", "log", "--kind", "item").out
     found = people.run("preflight", "--json")
     outcomes = {one["id"]: one["outcome"] for one in found.json["findings"]}
     assert (outcomes["team.told"], outcomes["team.rested"], outcomes["team.named"]) == ("pass", "pass", "pending")

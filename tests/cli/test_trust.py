@@ -202,8 +202,9 @@ def test_a_starter_folder_is_refused_until_it_is_filled_in(tmp_path: Path) -> No
     assert shown.code == 2
     assert "no signer" in shown.err
     lines = (tmp_path / "trust" / "allowed_signers").read_text(encoding="utf-8")
-    key = signer_line("lead@example.test", make_key(tmp_path, "lead"))
-    (tmp_path / "trust" / "allowed_signers").write_text(f"{lines}{key}\n", encoding="utf-8")
+    names = ("lead", "operator")
+    keys = "\n".join(signer_line(f"{name}@example.test", make_key(tmp_path, name)) for name in names)
+    (tmp_path / "trust" / "allowed_signers").write_text(f"{lines}{keys}\n", encoding="utf-8")
     assert pointsctl("trust", "show", cwd=tmp_path, variables=variables).code == 0
     assert pointsctl("trust", "init", cwd=tmp_path, variables=variables).code == 5
 

@@ -130,8 +130,8 @@ def _slow_preflight(folder: Path, database_url: str) -> subprocess.Popen[str]:
     write_checklist(folder, SLOW)
     process = subprocess.Popen(
         [*PROGRAM, "preflight", "--json"],
-        cwd=tmp_path,
-        env=environment(tmp_path, DATABASE_URL=database_url),
+        cwd=folder,
+        env=environment(folder, DATABASE_URL=database_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""What the doctor says of this machine: programs, versions, optional parts, the place for backups."""
+"""What the doctor says of this machine: programs, versions, optional parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pointsctl.postgres.client_tools import find_client_tools, newest_for
-from pointsctl.workflow.doctor_machine import Machine, client_checks, store_check, tool_checks
+from pointsctl.workflow.doctor_machine import Machine, client_checks, tool_checks
 from pointsctl.workflow.doctor_result import Status
 
 
@@ -69,21 +69,3 @@ def test_tools_are_told_with_their_versions_or_what_to_install(tmp_path: Path) -
 def test_a_program_sees_none_of_our_variables(tmp_path: Path) -> None:
     write_program(tmp_path, "show", 'echo "[$COUPON_SECRET]"')
     assert machine(PATH=f"{tmp_path}:/bin", COUPON_SECRET="hunter22").ask([str(tmp_path / "show")]) == "[]\n"
-
-
-def test_the_store_is_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
-    assert store_check(tmp_path.as_uri()).status is Status.OK
-    assert store_check((tmp_path / "a b" / "c").as_uri()).found.endswith("does not exist yet and can be made")
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "file").touch()
-    assert store_check((tmp_path / "file").as_uri()).status is Status.ERROR
-    assert store_check((tmp_path / "file" / "below").as_uri()).status is Status.ERROR
-
-
-@pytest.mark.parametrize(
-    ("store", "status"),
-    [("", Status.MISSING), ("s3://bucket/prefix", Status.WARNING), ("s3://", Status.FAILED), ("ftp://host/x", Status.FAILED),
-     ("/var/backups", Status.FAILED), ("file://host/x", Status.FAILED)],
-)  # fmt: skip
-def test_other_stores(store: str, status: Status) -> None:
-    assert store_check(store).status is status

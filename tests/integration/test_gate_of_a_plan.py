@@ -72,6 +72,9 @@ def test_two_leads_open_it_and_one_byte_closes_it(people: People) -> None:
         " no longer count"
     )
     assert {one["who"].partition(",")[0] for one in closed.json["pieces"]} == {EVE}
+    page = people.run("gate", "pre-deployment").out
+    assert " ".join(page.split()).count("no longer count") == 1, "said once, not for each item that it closes"
+    assert "approval.engineering, approval.operations: fail" in page
     assert people.signed("ada", "waive", "approval.operations", "--reason", "no time left", "--until", "1h").code == 5
 
 

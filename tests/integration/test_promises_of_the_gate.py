@@ -101,7 +101,7 @@ def test_what_is_pinned_as_protected_is_not_declared_otherwise(people: People) -
     with pytest.raises(RefusedError, match="pinned as protected"):
         people.gate()
     write(people, FLAG, settings="protected: ${PROTECTED}")
-    assert people.run("gate", "pre-deployment", PROTECTED="true").code == 4
+    assert people.run("gate", "pre-deployment/section", PROTECTED="true").code == 4
     for command in (("gate", "pre-deployment"), ("preflight",)):
         refused = people.run(*command, PROTECTED="false")
         assert refused.code == 5

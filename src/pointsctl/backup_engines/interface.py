@@ -6,7 +6,7 @@ Nothing here says whether an engine copies rows or pages: what it needs to prove
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -47,11 +47,15 @@ class Taken:
 
 @dataclass(frozen=True)
 class Restored:
-    """A copy: its address (as a role that sees everything), and how long the restore took, in seconds, without proofs."""
+    """A copy: its address (as a role that sees everything), and how long the restore took, in seconds, without proofs.
+
+    `folder` holds the files that it was made from, for the proof; they have to stay there until then.
+    """
 
     url: str = field(repr=False)
     seconds: float
     left_out: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 class Engine(ABC):
@@ -106,3 +110,7 @@ class Engine(ABC):
     @abstractmethod
     def summary(self, contents: Mapping[str, Any]) -> Mapping[str, int]:
         """What the backup holds, in numbers for people: `{"tables": 8, "rows": 3500000}`."""
+
+    def parts(self, contents: Mapping[str, Any]) -> Sequence[tuple[str, str]]:  # noqa: ARG002  (an engine may know of none)
+        """The parts that people ask about, the largest first, each with its amount: `("public.coupons", "20,500 rows")`."""
+        return ()

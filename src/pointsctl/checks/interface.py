@@ -11,13 +11,38 @@ from typing import ClassVar
 
 import pydantic
 
+from pointsctl.errors import CouldNotLookError
+from pointsctl.model.backup_history import RecordedBackup
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Without
 from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Finding, Observation
 from pointsctl.model.history import History
+from pointsctl.model.store_seen import StoreSeen
 from pointsctl.postgres.database import Database
+
+
+def _no_store(_backup: RecordedBackup | None) -> StoreSeen:
+    raise CouldNotLookError("nobody knows where the backups are", hint="this is a defect of the workflow; report it")
+
+
+@dataclass(frozen=True)
+class Backups:
+    """What the checklist says of the target's backups, and a look at their store.
+
+    `stored` gives what the store shows now of one backup, or only of itself, and raises where it cannot be looked into;
+    `protected` is whether the target is.
+    """
+
+    fresh_for: timedelta = timedelta(0)
+    retention: timedelta = timedelta(0)
+    protected: bool = True
+    stored: Callable[[RecordedBackup | None], StoreSeen] = _no_store
+
+
+NO_BACKUPS = Backups()
+"""Nothing is known of them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +55,7 @@ class World:
     items that this one needs or refers to; `references` are the items that a gate stands for. `target` is the name of the
     deployment's target; `history` gives what its ledger says, `deployment` that together with the plan in force (both None
     where it has no ledger, both raise where it cannot be read); `definition` is the digest of the item's definition;
-    `without` is what the target does without.
+    `without` is what the target does without; `backups` is about the target's, too.
     """
 
     item: Item
@@ -50,6 +75,7 @@ class World:
     target: str = ""
     history: Callable[[], History | None] = lambda: None
     definition: str = ""
+    backups: Backups = NO_BACKUPS
 
 
 class Check(pydantic.BaseModel, ABC):
@@ -73,6 +99,12 @@ class Check(pydantic.BaseModel, ABC):
     @abstractmethod
     def look(self, world: World) -> Observation:
         """Look at the world once, within `world.timeout`."""
+
+    def from_the_ledger(self, world: World) -> Observation | None:
+        """What `pointsctl gate` says of the item, which looks at nothing but the ledger; None where it takes the newest
+        finding that is recorded.
+        """
+        return self.look(world) if self.reads_the_ledger else None
 
     def item_references(self) -> tuple[str, ...] | None:
         """Ids (or globs of ids) of other items that this check is about, looked at first; None means the sub-items."""

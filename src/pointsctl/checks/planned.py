@@ -13,7 +13,7 @@ from pointsctl.model.configuration import Without
 from pointsctl.model.finding import Observation
 
 _Text = Annotated[str, StringConstraints(min_length=3, max_length=160)]
-_WITHOUT: dict[str, Without] = {"backup": "backup", "rehearsal": "rehearsal", "function": "functions"}
+_WITHOUT: dict[str, Without] = {"rehearsal": "rehearsal", "function": "functions"}
 
 
 class Planned(Check):

@@ -72,6 +72,29 @@ def _change_it_back(folder: Path) -> str:
     return f"changed {_MIGRATION} back"
 
 
+def _stored_object(folder: Path) -> Path:
+    """The largest object of the one backup in the sandbox's store."""
+    return max(folder.glob("sandbox/store/backups/sandbox/*/objects/dump/*"), key=lambda path: path.stat().st_size)
+
+
+def _flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _damage_backup(folder: Path) -> str:
+    path = _stored_object(folder)
+    _flip_a_byte(path)
+    return f"changed one byte of {path.name} in the store"
+
+
+def _mend_backup(folder: Path) -> str:
+    path = _stored_object(folder)
+    _flip_a_byte(path)
+    return f"changed {path.name} back"
+
+
 def _make_keys_folder(folder: Path) -> str:
     (folder / "keys").mkdir(mode=0o700)
     return "made the folder keys/"
@@ -89,6 +112,7 @@ _TRAFFIC = (
 )
 _PREFLIGHT = "pointsctl preflight --env sandbox"
 _GATE = "pointsctl gate pre-deployment --env sandbox"
+_VERIFY = "pointsctl backup verify --env sandbox"
 
 STORY = (
     Step("Write a starter checklist: every box of the deployment checklist, as data.", ("pointsctl init",)),
@@ -116,6 +140,21 @@ STORY = (
         "Install the ledger, an append-only, hash-chained table. It is told which database it is in, and whom to trust.",
         ("pointsctl init --env sandbox",),
         write=_write_trust,
+    ),
+    Step(
+        "Take a backup: a dump, and in the same snapshot what proves a copy of it, row by row.",
+        ("pointsctl backup create --env sandbox",),
+    ),
+    Step(
+        "One byte of it is changed in the store. The drill names the object, and does not restore it: exit 1.",
+        (_VERIFY,),
+        1,
+        write=_damage_backup,
+    ),
+    Step(
+        "With the bytes that were stored it is restored into a server of its own, and the copy is proven to be the source.",
+        (_VERIFY,),
+        write=_mend_backup,
     ),
     Step("Look again. This time what is found becomes a record of the ledger.", (_PREFLIGHT,), 3),
     Step(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pointsctl.cli.tables import console, print_json
@@ -61,11 +62,21 @@ def _refusals(decision: GateDecision) -> Iterator[str]:
 def _pieces(decision: GateDecision) -> Iterator[str]:
     if decision.pieces:
         yield "missing"
-    for piece in decision.pieces:
-        yield f"  - {piece.item}: {piece.state.value}"
-        yield f"    {piece.why}"
+    said = {refusal.why for refusal in decision.refusals}
+    for pieces in _alike(decision.pieces):
+        piece = pieces[0]
+        yield f"  - {', '.join(one.item for one in pieces)}: {piece.state.value}"
+        yield "    by what refuses it, below" if piece.why in said else f"    {piece.why}"
         yield f"    who: {piece.who}"
         yield f"    {_COMMAND}{piece.command}"
+
+
+def _alike(pieces: Sequence[Piece]) -> Iterable[Sequence[Piece]]:
+    """Those that differ in nothing but the item stand together, where the first of them does."""
+    groups: dict[Piece, list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(replace(piece, item=""), []).append(piece)
+    return groups.values()
 
 
 def _waived(decision: GateDecision) -> Iterator[str]:

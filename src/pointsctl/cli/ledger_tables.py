@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.cli.tables import console, print_json
+from pointsctl.model.backup_records import BACKUP_KINDS
 from pointsctl.model.canonical import jsonable, utc_text
 from pointsctl.model.escape import plain
-from pointsctl.model.ledger import Head, Record
+from pointsctl.model.ledger import Head, Kind, Record
 from pointsctl.model.strict_json import JsonError, parse
-from pointsctl.workflow.read_ledger import Seen
+from pointsctl.workflow.read_ledger import Seen, items_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,12 +85,22 @@ def _about(record: Record) -> str:
     """What the record is about, in a few words."""
     parts = [
         record.migration_name or "",
-        record.item or "",
+        _items(record),
+        f"backup {record.data.get('backup')}" if record.kind in BACKUP_KINDS else "",
         f"plan {record.plan[:12]}" if record.plan else "",
         f"run {record.run}" if record.run else "",
         record.notes or "",
     ]
     return plain(", ".join(part for part in parts if part), _ABOUT)
+
+
+def _items(record: Record) -> str:
+    """The item that it is about; of several that were attested at once, the first."""
+    if record.kind != Kind.ITEM_ATTESTED:
+        return record.item or ""
+    items = list(dict.fromkeys(items_of(record)))
+    more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+    return f"{items[0]}{more}" if items else ""
 
 
 def _document(one: Seen) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import typer
 
 from pointsctl.cli.root import app, interrupted
 from pointsctl.errors import (
+    BackupDamagedError,
     ChecklistError,
     ExitCode,
     PointsctlError,
@@ -26,6 +27,7 @@ from pointsctl.extras import extra_of, how_to_install
 
 # typer raises click's exceptions, from its own copy or from click, depending on its version: found through the base class.
 _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
+_WITH_PROBLEMS = (ChecklistError, BackupDamagedError)
 
 
 def run(arguments: list[str]) -> int:
@@ -137,7 +139,7 @@ def _report(error: PointsctlError, arguments: list[str]) -> int:
         return int(error.exit_code)
     from pointsctl.model.escape import plain
 
-    lines = [plain(problem) for problem in error.problems] if isinstance(error, ChecklistError) else []
+    lines = [plain(problem) for problem in error.problems] if isinstance(error, _WITH_PROBLEMS) else []
     lines.append(f"pointsctl: {plain(error.message)}")
     if error.hint:
         lines.append(f"hint: {plain(error.hint)}")
@@ -153,7 +155,7 @@ def _document(error: PointsctlError) -> dict[str, Any]:
         "message": error.message,
         "hint": error.hint,
     }
-    if isinstance(error, ChecklistError):
+    if isinstance(error, _WITH_PROBLEMS):
         document["problems"] = list(error.problems)
     return document
 

@@ -184,7 +184,7 @@ def _evidence(page: PlanPage) -> Iterator[_Line]:
 def _proof(name: str, proof: ProofEvidence | Absent, page: PlanPage) -> _Line:
     if isinstance(proof, Absent):
         return _Line(name, _absent(proof, name, page.plan), worry=name not in page.plan.content.without)
-    return _Line(name, f"{proof.summary}, {ago(proof.recorded_at, page.now)}")
+    return _Line(name, f"{proof.summary}, {ago(proof.counts_from, page.now)}")
 
 
 def _absent(absent: Absent, name: str, plan: Plan) -> str:

@@ -12,6 +12,7 @@ from pointsctl.cli import (
     approve,
     attest,
     audit,
+    backup,
     check,
     demo,
     doctor,
@@ -87,6 +88,7 @@ app.command("approve", short_help="Approve or reject a plan with your SSH key.")
 app.add_typer(approvals.app, name="approvals", short_help="Who approved what: list, import, verify.")
 app.add_typer(check.app, name="check", short_help="The items: list, show, run one.")
 app.add_typer(audit.app, name="audit", short_help="The SQL audits: list, run.")
+app.add_typer(backup.app, name="backup", short_help="Backups, proven by restoring them: create, verify.")
 app.add_typer(ledger.app, name="ledger", short_help="The records: log, show, verify, export, anchor.")
 app.add_typer(evidence.app, name="evidence", short_help="All that a ledger proves, as one file: export, verify.")
 app.add_typer(plan.app, name="plan", short_help="What is to be deployed, by digest: create, show, list.")

@@ -130,7 +130,7 @@ def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
             store=one.store,
             at={"staging": SANDBOX_NAMES[1]},
             # What a sandbox has none of; a protected environment cannot declare this.
-            without=("backup", "rehearsal", "functions"),
+            without=("rehearsal", "functions"),
         )
         for one in found
     }

@@ -90,7 +90,8 @@ def update(
 
 @app.command("init")
 def init(checklist: options.ChecklistPath = None) -> int:
-    """Write a starter trust folder beside the checklist: policy.yaml with its roles, allowed_signers to fill in.
+    """Write a starter trust folder beside the checklist: policy.yaml with its roles and an operator,
+    allowed_signers to fill in.
 
     Example: pointsctl trust init
 

@@ -24,6 +24,14 @@ def about(span: timedelta) -> str:
     return format_duration(timedelta(minutes=minutes // step * step))
 
 
+def about_seconds(milliseconds: int) -> str:
+    """A measured time: `0.4s` below ten seconds, `38s`, `4m12s`, `1h5m`."""
+    if milliseconds < 10_000:
+        return f"{milliseconds / 1000:.1f}s"
+    seconds = milliseconds // 1000
+    return format_duration(timedelta(seconds=seconds if seconds < 3600 else seconds // 60 * 60))
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """How long ago it was; what is of the future is told as such."""
     return f"{about(now - moment)} ago" if now >= moment else f"at {minute(moment)}, IN THE FUTURE"

@@ -115,7 +115,7 @@ class Manifest(_Strict):
     @property
     def name(self) -> str:
         """The manifest's name in the store; it holds the digest, so that bytes and name cannot differ unnoticed."""
-        return f"{self.folder}/manifest-{self.digest}.json"
+        return manifest_name(self.environment, self.id, self.digest)
 
     def place_of(self, stored: StoredObject) -> str:
         """An object's name in the store."""
@@ -130,6 +130,11 @@ def folder_of(environment: str, backup: str = "") -> str:
 def is_backup_id(text: str) -> bool:
     """Whether a text has the form of a backup's id."""
     return _ID.fullmatch(text) is not None
+
+
+def manifest_name(environment: str, backup: str, digest: str) -> str:
+    """The name in the store of the manifest with this digest."""
+    return f"{folder_of(environment, backup)}/manifest-{digest}.json"
 
 
 def manifest_name_parts(name: str) -> tuple[str, str, str] | None:

@@ -1,4 +1,4 @@
-"""The state of a deployment as a pure fold over the ledger's records: runs, attestations, waivers, plans, decisions."""
+"""The state of a deployment as a pure fold over the ledger's records: runs, attestations, waivers, plans, decisions, backups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from pointsctl.model.backup_history import BackupFold, RecordedBackup
+from pointsctl.model.backup_records import BACKUP_KINDS, BackupRecordError
 from pointsctl.model.ledger import EMPTY, Head, Kind, Record
 from pointsctl.model.pin import Pin, read_pin
 from pointsctl.model.plan import Plan, PlanError, read_plan
@@ -58,7 +60,8 @@ class RecordedPlan:
 @dataclass(frozen=True)
 class History:
     """What the ledger amounts to. `now` is the database's clock when it was read; `unreadable` names the records of these
-    kinds that could not be read, each with why. Findings, attestations and waivers are by item id, oldest first.
+    kinds that could not be read, each with why. Findings, attestations and waivers are by item id, oldest first;
+    backups the newest last.
     """
 
     head: Head = EMPTY
@@ -71,6 +74,7 @@ class History:
     waivers: Mapping[str, tuple[Signed[WaiverStatement], ...]] = field(default_factory=dict)
     plans: tuple[RecordedPlan, ...] = ()
     decisions: tuple[Signed[ApprovalStatement], ...] = ()
+    backups: tuple[RecordedBackup, ...] = ()
     unreadable: tuple[tuple[int, str], ...] = ()
 
     @property
@@ -111,6 +115,7 @@ class _Folding:
         self._waivers: dict[str, tuple[Signed[WaiverStatement], ...]] = {}
         self._plans: list[RecordedPlan] = []
         self._decisions: list[Signed[ApprovalStatement]] = []
+        self._backups = BackupFold(self._start.pin)
         self._unreadable: list[tuple[int, str]] = []
 
     def add(self, entry: Signed[Statement]) -> None:
@@ -121,9 +126,15 @@ class _Folding:
                 self._begin()
         elif record.kind == Kind.RUN_FINISHED:
             self._add_run(record)
+        elif record.kind in BACKUP_KINDS:
+            self._add_backup(record)
         elif statement is None and record.kind in _SIGNED:
             self._unreadable.append((record.seq, entry.objection or "it holds no statement of its kind"))
-        elif isinstance(statement, AttestationStatement):
+        elif statement is not None:
+            self._add_signed(entry, statement)
+
+    def _add_signed(self, entry: Signed[Statement], statement: Statement) -> None:
+        if isinstance(statement, AttestationStatement):
             for item in statement.items:
                 self._attestations[item.id] = (*self._attestations.get(item.id, ()), _as(entry, statement))
         elif isinstance(statement, WaiverStatement):
@@ -144,6 +155,7 @@ class _Folding:
             waivers=self._waivers,
             plans=tuple(self._plans),
             decisions=tuple(self._decisions),
+            backups=self._backups.result(),
             unreadable=tuple(self._unreadable),
         )
 
@@ -155,6 +167,12 @@ class _Folding:
             return
         self._runs.append(run)
         self._findings.update(findings)
+
+    def _add_backup(self, record: Record) -> None:
+        try:
+            self._backups.add(record)
+        except BackupRecordError as error:
+            self._unreadable.append((record.seq, error.message))
 
     def _add_plan(self, entry: Signed[PlanStatement]) -> None:
         try:

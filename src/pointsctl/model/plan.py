@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Annotated, Any
 
 import pydantic
@@ -97,12 +98,23 @@ class RunEvidence(_Strict):
 
 
 class ProofEvidence(_Strict):
-    """A record of the ledger that proves something (a verified backup, a rehearsal)."""
+    """A record of the ledger that proves something (a verified backup, a rehearsal).
+
+    `subject` is the digest of what is proven (a backup's manifest); `since` is when its age begins, where that is not when it
+    was recorded: a backup is as old as the moment of the database that it holds.
+    """
 
     seq: int
     hash: Digest
     summary: Line
     recorded_at: Moment
+    subject: Digest | None = None
+    since: Moment | None = None
+
+    @property
+    def counts_from(self) -> datetime:
+        """When its age begins."""
+        return self.since or self.recorded_at
 
 
 class Evidence(_Strict):

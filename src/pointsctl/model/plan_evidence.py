@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pointsctl.model.ages import about_seconds, minute
+from pointsctl.model.backup_history import BackupState, RecordedBackup, is_fresh, newest, proven
 from pointsctl.model.duration import format_duration
 from pointsctl.model.history import History
-from pointsctl.model.plan import Absent, Evidence, Plan, ProofEvidence, RunEvidence
+from pointsctl.model.plan import Absent, Content, Evidence, Plan, ProofEvidence, RunEvidence
 from pointsctl.model.run_history import RecordedRun
+from pointsctl.model.sizes import size
 
 PHASE = "pre-deployment"
 """The phase whose run is shown to the approvers."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is missing or stale, in a sentence, and the command that supplies it."""
+
+    why: str
+    command: str
 
 
 def evidence_of(history: History) -> Evidence:
@@ -22,28 +34,51 @@ def evidence_of(history: History) -> Evidence:
 def evidence_problems(
     plan: Plan, history: History, now: datetime, *, run_fresh_for: timedelta, backup_fresh_for: timedelta
 ) -> tuple[str, ...]:
-    """What is missing or stale when a gate is asked at `now` (the database's clock), a sentence each; empty when nothing is.
+    """What `evidence_gaps` gives, a sentence each."""
+    gaps = evidence_gaps(plan, history, now, run_fresh_for=run_fresh_for, backup_fresh_for=backup_fresh_for)
+    return tuple(gap.why for gap in gaps)
+
+
+def evidence_gaps(
+    plan: Plan, history: History, now: datetime, *, run_fresh_for: timedelta, backup_fresh_for: timedelta
+) -> tuple[Gap, ...]:
+    """What is missing or stale when a gate is asked at `now` (the database's clock); empty when nothing is.
 
     It is looked up in the history, so that evidence may be refreshed after the plan was made. What the run found is not
     judged here: the gate judges the newest finding of each item.
     """
-    return tuple(_problems(plan, history, now, run_fresh_for, backup_fresh_for))
+    content = plan.content
+    look = f"pointsctl preflight --env {content.environment}"
+    backup = (
+        f"pointsctl backup create --env {content.environment} && pointsctl backup verify --env {content.environment}"
+    )
+    return (
+        *(Gap(why, look) for why in _run_problems(content, history, now, run_fresh_for)),
+        *(Gap(why, backup) for why in _backup_problems(content, history, now, backup_fresh_for)),
+        *(Gap(why, look) for why in _other_problems(content, history)),
+    )
 
 
-def _problems(
-    plan: Plan, history: History, now: datetime, run_fresh_for: timedelta, backup_fresh_for: timedelta
-) -> Iterator[str]:
-    content, found = plan.content, evidence_of(history)
+def _run_problems(content: Content, history: History, now: datetime, fresh_for: timedelta) -> Iterator[str]:
+    found = evidence_of(history)
     if isinstance(found.run, Absent):
         yield f"no preflight run: {found.run.absent}"
     else:
-        yield from _stale("the preflight run", found.run.recorded_at, now, run_fresh_for)
+        yield from _stale("the preflight run", found.run.recorded_at, now, fresh_for)
         if newest_run(history).checklist_sha256 != content.checklist:  # type: ignore[union-attr]
             yield "the preflight run was made with another checklist than the plan's"
+
+
+def _backup_problems(content: Content, history: History, now: datetime, fresh_for: timedelta) -> Iterator[str]:
+    found = evidence_of(history)
     if isinstance(found.backup, ProofEvidence):
-        yield from _stale("the verified backup", found.backup.recorded_at, now, backup_fresh_for)
+        yield from _stale_backup(history, now, fresh_for)
     elif "backup" not in content.without:
         yield f"no verified backup: {found.backup.absent}"
+
+
+def _other_problems(content: Content, history: History) -> Iterator[str]:
+    found = evidence_of(history)
     if isinstance(found.rehearsal, Absent) and "rehearsal" not in content.without:
         yield f"no rehearsal: {found.rehearsal.absent}"
     if isinstance(content.functions, Absent) and "functions" not in content.without:
@@ -58,7 +93,7 @@ def newest_run(history: History) -> RecordedRun | None:
 def _stale(what: str, recorded_at: datetime, now: datetime, limit: timedelta) -> Iterator[str]:
     age = now - recorded_at
     if age < timedelta():
-        yield f"{what} is recorded in the future"
+        yield f"{what} is in the future"
     elif age > limit:
         whole = timedelta(minutes=age // timedelta(minutes=1))
         yield f"{what} is {format_duration(whole)} old, the limit is {format_duration(limit)}"
@@ -71,8 +106,43 @@ def _run(history: History) -> RunEvidence | Absent:
     return run.evidence()
 
 
-def _backup(history: History) -> ProofEvidence | Absent:  # noqa: ARG001  (no record of a backup exists yet)
-    return Absent(absent="no backup is recorded in the ledger")
+def _backup(history: History) -> ProofEvidence | Absent:
+    """The proven backup; else what is missing of the newest one, so that nobody verifies what cannot count."""
+    backup = proven(history.backups)
+    verification = backup.verification if backup else None
+    if backup is None or verification is None:
+        return Absent(absent=_missing_backup(history.backups)[:400])
+    record = backup.drills[-1].record
+    restored = f"restored in {about_seconds(verification.restore_ms)}"
+    audits = "" if verification.audits_pass else ", AUDITS FAIL ON IT"
+    return ProofEvidence(
+        seq=record.seq,
+        hash=record.hash,
+        summary=f"{backup.id} of {size(backup.data.stored_size)}, {restored}{audits}, taken {minute(backup.taken_at)}",
+        recorded_at=record.recorded_at,
+        subject=backup.digest,
+        since=backup.taken_at,
+    )
+
+
+def _missing_backup(backups: Sequence[RecordedBackup]) -> str:
+    backup = proven(backups) or newest(backups) or (backups[-1] if backups else None)
+    if backup is None:
+        return "none is recorded; run `pointsctl backup create`"
+    if backup.state is BackupState.UNVERIFIED:
+        return f"the newest backup, {backup.id}, is not verified; run `pointsctl backup verify`"
+    return f"{backup.in_a_sentence}; run `pointsctl backup create`, then `pointsctl backup verify`"
+
+
+def _stale_backup(history: History, now: datetime, limit: timedelta) -> Iterator[str]:
+    """Names both moments: a backup that was verified a minute ago may be of last week."""
+    backup = proven(history.backups)
+    if backup is None or is_fresh(backup, now, limit):
+        return
+    for why in _stale(f"the verified backup {backup.id}", backup.taken_at, now, limit):
+        later = newest(history.backups)
+        newer = f"; {later.in_a_sentence}" if later is not None and later is not backup else ""
+        yield f"{why}: taken {minute(backup.taken_at)}, verified {minute(backup.drills[-1].record.recorded_at)}{newer}"
 
 
 def _rehearsal(history: History) -> ProofEvidence | Absent:  # noqa: ARG001  (no record of a rehearsal exists yet)

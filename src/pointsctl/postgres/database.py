@@ -12,32 +12,14 @@ from psycopg import pq
 
 from pointsctl.errors import ConnectionLostError, PointsctlError, RefusedError
 from pointsctl.model.cancellation import Cancellation
-from pointsctl.model.time_limit import stop_if_over
+from pointsctl.postgres.cancelling import cancellable
 from pointsctl.postgres.connection import Connection, connect
 from pointsctl.postgres.failures import statement_failed
 from pointsctl.postgres.identity import Identity, identify
+from pointsctl.postgres.pins import pin
 
 _LOCK_TIMEOUT = timedelta(seconds=2)
-_CANCEL_TIMEOUT_S = 5.0
-_CANCEL_INTERVAL_S = 0.1
-
-# Pinned so that no role's or database's own settings change what a statement means or how a value is written.
-_PINNED = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "extra_float_digits": "1",
-    "row_security": "on",
-    "idle_in_transaction_session_timeout": "0",
-    # How an expression is written out, and how a pattern with a backslash is read, is what policies are judged by.
-    "quote_all_identifiers": "off",
-    "standard_conforming_strings": "on",
-    # With `on` the planner answers from constraints that may be wrong instead of looking at the rows.
-    "constraint_exclusion": "off",
-    # A server that does not ask goes on with the statement of a client that is gone. Not every system lets it ask.
-    "client_connection_check_interval": "1000",
-}
+_LOOK = "the look at the database"
 
 
 class Database:
@@ -80,7 +62,7 @@ class Database:
         healthy = False
         try:
             connection.execute("SAVEPOINT look")
-            with self._cancellable(connection, cancellation):
+            with cancellable(connection, cancellation, _LOOK):
                 self._limit(connection, cancellation)
                 yield connection
             healthy = self._recover(connection)
@@ -102,9 +84,9 @@ class Database:
         known = self.identity()
         connection = connect(self._url, autocommit=True)
         try:
-            with self._cancellable(connection, cancellation):
+            with cancellable(connection, cancellation, _LOOK):
                 connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                self._pin(connection)
+                pin(connection)
                 self._limit(connection, cancellation)
                 _refuse_other(known, identify(connection))
                 yield connection
@@ -159,23 +141,13 @@ class Database:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             if snapshot is not None:
                 connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-            self._pin(connection)
+            pin(connection)
         except psycopg.Error as error:
             connection.close()
             raise self._lost(statement_failed(error, "joining the run's snapshot")) from error
         with self._lock:
             self._open.append(connection)
         return connection
-
-    def _pin(self, connection: Connection) -> None:
-        # By itself and first: until then, names in a statement may mean what the database's own search_path says.
-        connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
-        connection.execute(
-            "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS pinned (name, value)"
-            " WHERE name <> 'client_connection_check_interval'"
-            " OR (current_setting('server_version_num')::int >= 140000 AND version() ~ 'linux|darwin|bsd|illumos')",
-            (list(_PINNED), list(_PINNED.values())),
-        )
 
     def _limit(self, connection: Connection, cancellation: Cancellation) -> None:
         milliseconds = max(1, round(cancellation.remaining() * 1000))
@@ -184,18 +156,6 @@ class Database:
             "SELECT pg_catalog.set_config('statement_timeout', %s, true), pg_catalog.set_config('lock_timeout', %s, true)",
             (str(milliseconds), str(locks)),
         )
-
-    @contextmanager
-    def _cancellable(self, connection: Connection, cancellation: Cancellation) -> Iterator[None]:
-        stop_if_over(cancellation, "the look at the database")
-        stopper = _Stopper(connection)
-        with cancellation.callback(stopper.start):
-            try:
-                yield
-            finally:
-                stopper.end()
-        # A cancel that met no running statement must not leave an answer behind that nobody wanted any more.
-        stop_if_over(cancellation, "the look at the database")
 
     def _recover(self, connection: Connection) -> bool:
         # After a failed statement the savepoint brings the transaction, and with it the snapshot, back to life.
@@ -240,28 +200,3 @@ def _refuse_other(known: Identity, here: Identity) -> None:
             f"the address led to the database {known.database!r} first, and then to {here.database!r} of another server",
             hint="name one host in database_url",
         )
-
-
-class _Stopper:
-    """Cancels what a connection runs, again and again until the look has ended: between two statements a cancel hits nothing."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._gate = threading.Lock()
-        self._over = threading.Event()
-
-    def start(self) -> None:
-        """Begin to cancel, in a thread of its own, and return at once."""
-        threading.Thread(target=self._repeat, daemon=True, name="cancel").start()
-
-    def end(self) -> None:
-        """Cancel nothing from now on; the connection goes on to somebody else."""
-        with self._gate:
-            self._over.set()
-
-    def _repeat(self) -> None:
-        while not self._over.is_set():
-            with self._gate, suppress(psycopg.Error):
-                if not self._over.is_set():
-                    self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
-            self._over.wait(_CANCEL_INTERVAL_S)

@@ -37,8 +37,13 @@ class TcpAccess:
         return f"{'hostssl' if self.tls_only else 'host'} all all 127.0.0.1/32 scram-sha-256"
 
 
-def launch(arguments: list[str], log: IO[bytes], account: Account) -> subprocess.Popen[bytes]:
-    """Start a program detached from the terminal, as `account`, with nothing of our environment; its output goes to `log`."""
+def launch(
+    arguments: list[str], log: IO[bytes], account: Account, *, libraries: tuple[Path, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a program detached from the terminal, as `account`, with nothing of our environment; its output goes to `log`.
+
+    `libraries` are folders of shared libraries that come before the system's.
+    """
     drop: dict[str, Any] = {}
     if account.drop:
         drop = {"user": account.uid, "group": account.gid, "extra_groups": []}
@@ -48,11 +53,16 @@ def launch(arguments: list[str], log: IO[bytes], account: Account) -> subprocess
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd="/",
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC", **library_path(libraries)},
         start_new_session=True,
         umask=0o077,
         **drop,
     )
+
+
+def library_path(libraries: tuple[Path, ...]) -> dict[str, str]:
+    """The variable that names folders of shared libraries, where there are any."""
+    return {"LD_LIBRARY_PATH": os.pathsep.join(str(one) for one in libraries)} if libraries else {}
 
 
 def list_entry(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import psutil
 
+from pointsctl.postgres.binaries import Account
+
 # The pid file is written a moment after the process was made, and whole seconds are all that it holds.
 START_TIME_TOLERANCE_S = 5.0
 _GLANCE_S = 0.05
+_FAREWELL_S = 30.0
+_PROGRAMS = ("initdb", "postgres", "pg_amcheck", "pg_dump", "pg_restore")
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,23 @@ def kill(process: psutil.Process, timeout: float) -> None:
         with suppress(psutil.NoSuchProcess):
             each.kill()
     psutil.wait_procs(family, timeout=timeout)
+
+
+def end_programs_in(directory: Path) -> None:
+    """End the PostgreSQL programs that were told to work somewhere below `directory`, whose name nobody else can have.
+
+    For what a killed run has left: a server that is only just starting has no whole pid file, and other programs have none.
+    """
+    accounts = {os.geteuid(), Account.of_this_process().uid}
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.uids().effective in accounts and _works_in(process, f"{directory}/"):
+                kill(process, _FAREWELL_S)
+
+
+def _works_in(process: psutil.Process, place: str) -> bool:
+    arguments = process.cmdline()
+    return bool(arguments) and Path(arguments[0]).name in _PROGRAMS and any(place in one for one in arguments[1:])
 
 
 def _argument(arguments: list[str], flag: str) -> str | None:

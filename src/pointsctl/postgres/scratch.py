@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from pointsctl.postgres.identity import Identity
+from pointsctl.postgres.roles import Role
 
 
 class Scratch(Protocol):
@@ -17,6 +19,12 @@ class Scratch(Protocol):
     own_server: bool
     major: int
     programs: Path | None
+
+    def prepare_roles(self, roles: Sequence[Role]) -> None:
+        """Make the roles that the copy is going to name, before `empty_database`; where the server is not ours, look for them.
+
+        Raises RefusedError naming those that are missing and cannot be made.
+        """
 
     def empty_database(self) -> str:
         """The URL of a new, empty database, as the role that is to own everything that no role of its own does."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pointsctl.checks.interface import Backups
 from pointsctl.errors import PointsctlError, RefusedError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment
@@ -18,6 +19,7 @@ from pointsctl.postgres.connection import password_of
 from pointsctl.postgres.database import Database
 from pointsctl.workflow.load_checklist import Loaded
 from pointsctl.workflow.look import UNKNOWN, Known, Place
+from pointsctl.workflow.look_at_store import StoreToLookAt, looking_once
 from pointsctl.workflow.observer import Observer
 from pointsctl.workflow.run_items import Request, run_items
 
@@ -45,8 +47,11 @@ def check_environment(
     surroundings: Surroundings,
     observer: Observer | None = None,
     known: Known = UNKNOWN,
+    *,
+    ask_all: bool = False,
 ) -> Run:
-    """Execute `selection` against `environment` and return the run; `known` is what the environment's ledger says.
+    """Execute `selection` against `environment` and return the run; `known` is what the environment's ledger says;
+    `ask_all` asks an item although its needs are not satisfied.
 
     Raises UsageError or ChecklistError (before anything is looked at) when the environment cannot be used.
     """
@@ -76,11 +81,19 @@ def check_environment(
             known=known,
             definitions=loaded.definitions,
             waivers=_waivers(loaded, selection, known),
+            ask_all=ask_all,
             without=places.target.without,
+            backups=_backups(loaded, environment, places.target),
         )
         return run_items(request, observer)
     finally:
         places.close()
+
+
+def _backups(loaded: Loaded, name: str, target: Environment) -> Backups:
+    settings = loaded.checklist.backup
+    at = StoreToLookAt(loaded.checklist.store_of(target), name, settings.retention)
+    return Backups(settings.fresh_for, settings.retention, target.protected, looking_once(at))
 
 
 def _waivers(loaded: Loaded, selection: Selection, known: Known) -> Mapping[str, Waiver]:

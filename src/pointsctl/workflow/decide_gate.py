@@ -28,7 +28,7 @@ from pointsctl.model.finding import Observation
 from pointsctl.model.gate_decision import GateDecision, Refusal
 from pointsctl.model.history import History
 from pointsctl.model.plan import SHORT
-from pointsctl.model.plan_evidence import evidence_problems
+from pointsctl.model.plan_evidence import PHASE, evidence_gaps
 from pointsctl.model.remembered import Asked, remembered
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
@@ -55,8 +55,13 @@ class Request:
 class _Remembered(Check):
     """Stands in for a check that would look at the world."""
 
+    stands_for: Check
+
     def look(self, world: World) -> Observation:
         """Ask the ledger instead."""
+        found = self.stands_for.from_the_ledger(world)
+        if found is not None:
+            return found
         asked = Asked(world.item, world.definition, world.environment, world.target)
         return remembered(asked, world.history())
 
@@ -70,7 +75,7 @@ def decide_gate(loaded: Loaded, ledger: Ledger, request: Request, surroundings: 
     refusals = [*_trust_refusals(loaded, history, request.name)]
     deployment, unknown = None, None
     if _is_about_the_plan(loaded, request, history):
-        deployment, unknown = _deployment(loaded, ledger, request, surroundings)
+        deployment, unknown = _deployment(loaded, ledger, request, surroundings, history)
     if unknown is not None:
         refusals.append(Refusal(unknown.message, unknown.hint))
     elif deployment is not None:
@@ -92,13 +97,18 @@ def _history(loaded: Loaded, ledger: Ledger, request: Request, surroundings: Sur
 
 
 def _is_about_the_plan(loaded: Loaded, request: Request, history: History) -> bool:
-    """Whether a plan is named, an approval asked for, or one is open that was made with another checklist: whoever takes the
-    approvals out of the checklist has not got rid of them.
+    """Whether a plan is named, an approval asked for, the whole phase before a deployment to what is protected, or a plan is
+    open that was made with another checklist: whoever takes the approvals out of the checklist has not got rid of them.
     """
-    if request.plan is not None or _roles_asked_for(loaded, request):
+    if request.plan is not None or _roles_asked_for(loaded, request) or _needs_a_plan(request, history):
         return True
     content, now = (history.plan.plan.content if history.plan else None), history.now
     return content is not None and now is not None and now <= content.not_after and content.checklist != loaded.sha256
+
+
+def _needs_a_plan(request: Request, history: History) -> bool:
+    """Whether nothing may be deployed without a plan here, whatever the checklist says."""
+    return history.pin is not None and history.pin.protected and request.selection.name == PHASE
 
 
 def _roles_asked_for(loaded: Loaded, request: Request) -> frozenset[str]:
@@ -108,11 +118,13 @@ def _roles_asked_for(loaded: Loaded, request: Request) -> frozenset[str]:
 
 
 def _deployment(
-    loaded: Loaded, ledger: Ledger, request: Request, surroundings: Surroundings
+    loaded: Loaded, ledger: Ledger, request: Request, surroundings: Surroundings, history: History
 ) -> tuple[Deployment | None, PointsctlError | None]:
     """The plan as it is now, or why that cannot be known."""
     try:
-        found = read_deployment(loaded, request.name, request.environment, ledger, surroundings.variables)
+        found = read_deployment(
+            loaded, request.name, request.environment, ledger, surroundings.variables, history=history
+        )
     except PointsctlError as error:
         return None, error
     return found, None
@@ -143,6 +155,8 @@ def _plan_refusals(loaded: Loaded, deployment: Deployment, request: Request) -> 
     if plan is None or now is None:
         if request.plan is not None:
             yield Refusal(f"asked for is plan {request.plan}, and there is none", create)
+        elif _needs_a_plan(request, deployment.history) and not _roles_asked_for(loaded, request):
+            yield Refusal(f"{request.name} is protected, and there is no plan of what is to be deployed", create)
         return  # the items that wait for a plan say so
     if request.plan is not None and (len(request.plan) < SHORT or not plan.digest.startswith(request.plan)):
         yield Refusal(f"asked for is plan {request.plan}, in force is {plan.digest[:SHORT]}", listed)
@@ -151,11 +165,8 @@ def _plan_refusals(loaded: Loaded, deployment: Deployment, request: Request) -> 
         yield from (Refusal(why, create) for why in approvals.refusals)
         yield from _unasked(approvals, _roles_asked_for(loaded, request))
     fresh_for = loaded.checklist.backup.fresh_for
-    problems = evidence_problems(
-        plan.plan, deployment.history, now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for
-    )
-    for why in problems:
-        yield Refusal(why, f"pointsctl preflight --env {request.name}")
+    gaps = evidence_gaps(plan.plan, deployment.history, now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for)
+    yield from (Refusal(gap.why, gap.command) for gap in gaps)
 
 
 def _unasked(approvals: Approvals, asked_for: Collection[str]) -> Iterator[Refusal]:
@@ -177,7 +188,10 @@ def _answer(deployment: Deployment | None, unknown: PointsctlError | None) -> Kn
 
 
 def _run(loaded: Loaded, request: Request, surroundings: Surroundings, history: History, known: Known) -> Run:
-    checks = {item_id: check if check.reads_the_ledger else _Remembered() for item_id, check in loaded.checks.items()}
+    checks = {
+        item_id: check if check.reads_the_ledger else _Remembered(stands_for=check)
+        for item_id, check in loaded.checks.items()
+    }
     remembering = replace(loaded, checks=checks)
     known = replace(known, history=lambda: history)
-    return check_environment(remembering, request.selection, request.name, surroundings, None, known)
+    return check_environment(remembering, request.selection, request.name, surroundings, known=known, ask_all=True)

@@ -18,8 +18,9 @@ from pointsctl.workflow.doctor_environments import (
     look_at,
     unset_check,
 )
-from pointsctl.workflow.doctor_machine import Machine, client_checks, extra_checks, store_check, tool_checks
+from pointsctl.workflow.doctor_machine import Machine, client_checks, extra_checks, tool_checks
 from pointsctl.workflow.doctor_result import DoctorCheck, Examination, Status
+from pointsctl.workflow.doctor_stores import store_checks, stores_of
 from pointsctl.workflow.load_checklist import Loaded
 
 
@@ -45,8 +46,9 @@ def examine(patient: Patient, machine: Machine) -> Examination:
         *_environments(targets, tools, machine),
     ]
     loaded = patient.checklist
-    if isinstance(loaded, Loaded) and patient.only not in patient.built_in:
-        checks.append(store_check(loaded.checklist.backup.store))
+    if isinstance(loaded, Loaded):
+        settings = loaded.checklist.backup
+        checks += store_checks(stores_of(settings, targets), settings.retention, machine.monotonic)
     if not targets and isinstance(loaded, Loaded):
         fix = "declare one under `environments`, set its variables, or start the sandbox with `pointsctl sandbox up`"
         checks.append(DoctorCheck("environments", Status.ERROR, "no environment can be looked at", fix))

@@ -1,4 +1,4 @@
-"""What is on this machine: client programs, tools, optional packages, the place for backups."""
+"""What is on this machine: client programs, tools, optional packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pointsctl.errors import PointsctlError
 from pointsctl.extras import EXTRAS, how_to_install
@@ -76,35 +75,6 @@ def extra_checks() -> Iterator[DoctorCheck]:
             yield DoctorCheck(f"extras.{extra}", Status.MISSING, found, how_to_install(extra))
         else:
             yield DoctorCheck(f"extras.{extra}", Status.OK, "installed")
-
-
-def store_check(store: str) -> DoctorCheck:
-    """Whether backups can be put where the checklist says; nothing is written to find out."""
-    id_ = "backup.store"
-    parts = urlsplit(store)
-    if not store:
-        return DoctorCheck(
-            id_, Status.MISSING, "not configured", "set `backup: {store: ...}` to file:///folder or s3://bucket/prefix"
-        )
-    if parts.scheme == "file" and parts.path and parts.netloc in ("", "localhost"):
-        return _folder_check(id_, Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
-        if importlib.util.find_spec("boto3") is None:
-            return DoctorCheck(id_, Status.ERROR, f"{store}, and boto3 is not installed", "pip install boto3")
-        return DoctorCheck(
-            id_, Status.WARNING, f"{store}; the bucket itself was not looked at", "try it with `aws s3 ls`"
-        )
-    fix = "write file:///folder or s3://bucket/prefix"
-    return DoctorCheck(id_, Status.FAILED, f"not a store: {store}", fix)
-
-
-def _folder_check(id_: str, folder: Path) -> DoctorCheck:
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        fix = f"make {folder} a folder that this user can write to, or set another `backup: {{store: ...}}`"
-        return DoctorCheck(id_, Status.ERROR, f"{existing} cannot be written to", fix)
-    found = f"{folder} can be written to" if existing == folder else f"{folder} does not exist yet and can be made"
-    return DoctorCheck(id_, Status.OK, found)
 
 
 def _described(tool: ClientTool) -> str:

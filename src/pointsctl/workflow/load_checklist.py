@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,12 @@ from pointsctl.errors import ChecklistError, UsageError
 from pointsctl.model.checklist import Checklist
 from pointsctl.model.configuration import Environment
 from pointsctl.model.document import Document, DocumentError
+from pointsctl.model.duration import format_duration
 from pointsctl.model.item_definition import item_definition
+from pointsctl.model.posture_rules import SHORTEST_RETENTION
 from pointsctl.model.problems import Problem, nearest
 from pointsctl.model.redaction import redact, secret_values
-from pointsctl.model.validation import problems_of
+from pointsctl.model.validation import found_at, problems_of
 from pointsctl.workflow.checklist_items import checks_of, written_items
 from pointsctl.workflow.checklist_references import references_of
 from pointsctl.workflow.checklist_text import parse, read_bytes, text_problems
@@ -104,6 +106,7 @@ def _load(
     problems += [*wrong_shape, *checked.problems, *references.problems]
     if checklist is None:
         return None, problems
+    problems += _too_short_retention(checklist, document)
     unset = {name: tuple(found) for name, found in expanded.unset.items()}
     digest = hashlib.sha256(data).hexdigest()
     written = {item.id: item.data.get("with", {}) for item in written_items(document.data)}
@@ -115,6 +118,16 @@ def _shape(data: object, document: Document) -> tuple[Checklist | None, list[Pro
         return Checklist.model_validate(data), []
     except pydantic.ValidationError as error:
         return None, problems_of(error, Checklist, document)
+
+
+def _too_short_retention(checklist: Checklist, document: Document) -> Iterator[Problem]:
+    """The paper's "minimum 7 days" binds where users are: what shows late must still find a backup to go back to."""
+    retention = checklist.backup.retention
+    protected = [name for name, one in checklist.environments.items() if one.protected]
+    if protected and retention < SHORTEST_RETENTION:
+        path, least = ("backup", "retention"), format_duration(SHORTEST_RETENTION)
+        message = f"backups are kept too short for the protected environment {protected[0]!r}"
+        yield Problem(document.place(path), message, found_at(document, path), f"{least} or longer")
 
 
 def _unusable(path: Path, problems: Sequence[Problem], variables: Mapping[str, str]) -> ChecklistError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pointsctl.checks.interface import Check, World
+from pointsctl.checks.interface import NO_BACKUPS, Backups, Check, World
 from pointsctl.errors import PointsctlError, RefusedError, UsageError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment, Without
@@ -65,6 +65,7 @@ class Look:
     definition: str = ""
     known: Known = UNKNOWN
     without: tuple[Without, ...] = ()
+    backups: Backups = NO_BACKUPS
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def _world(task: Look, asked: list[Database]) -> World:
         target=task.target,
         history=task.known.history,
         definition=task.definition,
+        backups=task.backups,
     )
 
 

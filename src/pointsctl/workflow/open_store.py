@@ -20,6 +20,6 @@ def open_store(url: str) -> Store:
     if scheme not in known:
         found = f"a store of the kind {plain(scheme, 40)!r}" if scheme else "a store that is no URL"
         message = f"`backup.store` names {found}; this version has {', '.join(known)}"
-        raise UsageError(message, hint="write file:///folder")
+        raise UsageError(message, hint="write file:///folder or s3://bucket/folder")
     store: Store = kinds.load("backup_stores", scheme).open(url)
     return store

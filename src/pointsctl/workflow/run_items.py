@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pointsctl.checks.interface import Check
+from pointsctl.checks.interface import NO_BACKUPS, Backups, Check
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Without
 from pointsctl.model.duration import format_duration
@@ -42,7 +42,7 @@ class Request:
     """What to execute and against what. `sections` maps item ids to section ids; `place` finds an environment.
 
     `known` is what the target's ledger says; `definitions` are the digests of the items' definitions; `waivers` those that
-    count, by item; `without` is what the target does without.
+    count, by item; `ask_all` asks an item although its needs are not satisfied, so that it can say what it lacks itself; `without` is what the target does without; `backups` what is known of its backups.
     """
 
     run_id: str
@@ -62,7 +62,9 @@ class Request:
     known: Known = UNKNOWN
     definitions: Mapping[str, str] = field(default_factory=dict)
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    ask_all: bool = False
     without: tuple[Without, ...] = ()
+    backups: Backups = NO_BACKUPS
 
 
 @dataclass
@@ -143,6 +145,10 @@ class _Runner:
             return Observation.error("interrupted before it was looked at", hint="run again")
         if item.environments and self.request.environment not in item.environments:
             return Observation.skipped(f"applies to {', '.join(item.environments)} only")
+        return None if self.request.ask_all else self._unmet(item)
+
+    def _unmet(self, item: Item) -> Observation | None:
+        """What stands in for an item whose needs are not satisfied; None when they are."""
         unmet = [need for need in item.needs if self.state.findings[need].outcome not in _SATISFIES_A_NEED]
         if unmet:
             names = ", ".join(f"{need} ({self.state.findings[need].outcome.value})" for need in unmet)
@@ -166,6 +172,7 @@ class _Runner:
             definition=self.request.definitions.get(item.id, ""),
             known=self.request.known,
             without=self.request.without,
+            backups=self.request.backups,
         )
 
     def _collect(self) -> None:
@@ -203,6 +210,8 @@ class _Runner:
 
     def _finish(self, item: Item, place: Place, started_at: datetime, seen: Seen) -> None:
         observation = waived(seen.observation, self.request.waivers.get(item.id))
+        if self.request.ask_all and observation.outcome in (Outcome.PASS, Outcome.WAIVED):
+            observation = self._unmet(item) or observation
         finding = Finding(
             id=item.id,
             section=self.request.sections.get(item.id, ""),

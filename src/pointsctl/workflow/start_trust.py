@@ -10,8 +10,12 @@ from pointsctl.model import allowed_signers, policy_rules
 from pointsctl.model.configuration import ApprovalRole
 from pointsctl.model.statement import NAMESPACE
 
+OPERATOR = "operator"
+"""The role of those who deploy: they sign plans and attestations, and approve nothing."""
+
 _POLICY = """\
 # Who may sign for what. One person fills one role only, with a key of their own.
+# `operator` makes the plans and signs for what was done by hand; nobody approves a plan that they made.
 # `pointsctl trust show` checks this folder; `pointsctl trust update --env NAME` makes it count.
 version: 1
 roles:
@@ -38,14 +42,14 @@ _SIGNERS = """\
 
 
 def start_trust(folder: Path, roles: Mapping[str, ApprovalRole]) -> tuple[Path, ...]:
-    """Write both files and return their paths. `roles` are the checklist's; without any there is one, `lead`.
+    """Write both files and return their paths. `roles` are the checklist's; without any there is one, `lead`. The policy has
+    an `operator` besides, who makes the plans.
 
     Raises RefusedError when the folder exists, StorageError when it cannot be written.
     """
-    names = list(roles) or ["lead"]
-    policy = _POLICY.format(
-        roles="".join(_ROLE.format(name=name) for name in names).rstrip("\n"), first=names[0], all=", ".join(names)
-    )
+    names = [name for name in roles if name != OPERATOR] or ["lead"]
+    written = "".join(_ROLE.format(name=name) for name in (*names, OPERATOR))
+    policy = _POLICY.format(roles=written.rstrip("\n"), first=names[0], all=", ".join(names))
     signers = _SIGNERS.format(example=f"{names[0]}@example.test", namespace=NAMESPACE)
     texts = {folder / policy_rules.FILE_NAME: policy, folder / allowed_signers.FILE_NAME: signers}
     try:

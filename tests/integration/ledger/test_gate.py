@@ -308,7 +308,7 @@ class TestAttestations:
 def planned(people: People) -> People:
     people.write(
         "- {id: smoke.done, title: It works, kind: planned, with: {kind: smoke, waits_for: the scenarios, by_hand: true}}\n"
-        "- {id: backup.taken, title: It is there, kind: planned, with: {kind: backup, waits_for: the catalogue}}\n"
+        "- {id: backup.taken, title: It is there, kind: backup, with: {proves: taken}}\n"
         "- {id: gate.backup, title: All of it, kind: gate, with: {items: [backup.taken]}}\n"
     )
     return people

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsctl.model.backup_records import VerifiedBackup
 from pointsctl.model.history import History
 from pointsctl.model.ledger import Kind
-from pointsctl.model.plan import Absent, RunEvidence
+from pointsctl.model.plan import Absent, ProofEvidence, RunEvidence
 from pointsctl.model.plan_evidence import evidence_of, evidence_problems
 from pointsctl.model.run_history import RecordedRun
 from tests.support.approvals import CREATED, NOW, OLGA, planned, record
+from tests.support.recorded_backups import created, history, manifest, pruned, refuted, verified
 
 HOUR = timedelta(hours=1)
 
@@ -75,3 +79,76 @@ def test_older_than_the_limit_is_stale_and_stays_so(age: timedelta, limit: timed
     if found:
         assert "old, the limit is" in found[0]
         assert problems(run(), now=made + age + HOUR, limit=limit)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The backup
+# ---------------------------------------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+FIRST, SECOND = manifest(1, taken_at=CREATED - HOUR), manifest(2, taken_at=CREATED)
+
+
+def of_backups(*records: Any, now: Any = NOW, limit: timedelta = DAY, without: tuple[str, ...] = ()) -> tuple[str, ...]:
+    plan = planned(without=("rehearsal", "functions", *without)).plan
+    known = replace(history(*records, now=now), runs=(run(),))
+    return evidence_problems(plan, known, now, run_fresh_for=900 * DAY, backup_fresh_for=limit)
+
+
+def test_a_verified_backup_is_the_plans_evidence_by_its_digest() -> None:
+    found = evidence_of(history(created(FIRST), verified(FIRST))).backup
+    assert isinstance(found, ProofEvidence)
+    assert (found.subject, found.since, found.seq) == (FIRST.digest, FIRST.taken_at, 2)
+    assert found.counts_from == FIRST.taken_at
+    assert found.summary == f"{FIRST.id} of 361 MB, restored in 38s, taken 2026-01-31 07:00Z"
+    assert of_backups(created(FIRST), verified(FIRST)) == ()
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([], "none is recorded"),
+        ([created(FIRST)], "is not verified; run `pointsctl backup verify`"),
+        ([created(FIRST), refuted(FIRST)], "was refuted at 2026-01-31 08:02Z: table public.coupons has 900 rows"),
+        ([created(FIRST), verified(FIRST), pruned(FIRST)], "was removed"),
+        ([created(FIRST), verified(FIRST), created(SECOND), refuted(SECOND)], f"{SECOND.id} was refuted"),
+    ],
+)
+def test_what_is_missing_of_a_backup_is_named(records: list[Any], why: str) -> None:
+    (found,) = of_backups(*records)
+    assert found.startswith("no verified backup: ")
+    assert why in found
+    assert not of_backups(*records, without=("backup",))
+
+
+def test_a_newer_verified_backup_refreshes_the_evidence() -> None:
+    records = [created(FIRST), verified(FIRST)]
+    assert "old, the limit is" in of_backups(*records, limit=HOUR, now=NOW)[0]
+    assert of_backups(*records, created(SECOND), verified(SECOND), limit=HOUR, now=NOW) == ()
+
+
+def test_a_stale_backup_is_told_with_both_moments_and_what_is_newer() -> None:
+    (found,) = of_backups(created(FIRST), verified(FIRST), created(SECOND), limit=HOUR)
+    assert "is 2h old, the limit is 1h: taken 2026-01-31 07:00Z, verified 2026-01-31 08:02Z" in found
+    assert found.endswith(f"backup {SECOND.id} is not verified")
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=900)), st.timedeltas(timedelta(seconds=1), timedelta(days=900)))
+def test_a_backup_is_as_old_as_the_moment_it_holds(age: timedelta, limit: timedelta) -> None:
+    now = max(CREATED - HOUR + age, CREATED + timedelta(minutes=2))
+    found = of_backups(created(FIRST), verified(FIRST), now=now, limit=limit)
+    assert bool(found) == (now - FIRST.taken_at > limit)
+
+
+@given(st.lists(st.sampled_from([verified(FIRST), refuted(FIRST), verified(SECOND), refuted(SECOND)]), max_size=6))
+def test_no_order_of_drills_lets_a_refuted_backup_be_evidence(drills: list[Any]) -> None:
+    found = evidence_of(history(created(FIRST), created(SECOND), *drills)).backup
+    if isinstance(found, ProofEvidence):
+        last = [one for one in drills if one.manifest == found.subject][-1]
+        assert isinstance(last, VerifiedBackup)
+
+
+def test_evidence_that_was_recorded_before_backups_had_digests_can_still_be_read() -> None:
+    old = {"seq": 3, "hash": "01" * 32, "summary": "a proof", "recorded_at": "2026-01-31T08:00:00.000Z"}
+    found = ProofEvidence.model_validate(old)
+    assert (found.subject, found.counts_from) == (None, CREATED)

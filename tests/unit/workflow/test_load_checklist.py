@@ -61,7 +61,7 @@ def test_variables_are_replaced_once(path: Path) -> None:
         (HEAD + "phasess: []\n", ("3:1: unknown key 'phasess'; expected one of version, title, revision, environments, backup, approvals, migrations, "
          "functions, rollout, metrics, triggers, phases (did you mean 'phases'?)")),
         (HEAD + "phases: []\nbackup: {retension: 7d}\n",
-         "4:10: unknown key 'retension'; expected one of store, retention, fresh_for, restore_into (did you mean 'retention'?)"),
+         "4:10: unknown key 'retension'; expected one of store, retention, fresh_for, restore_into, engine, jobs, scratch, encrypt_to, leave_out, prelude (did you mean 'retention'?)"),
         (HEAD + "phases: []\nbackup: {retention: 7}\n",
          "4:21: wrong value for 'retention'; found 7; expected a duration such as 90s, 30m, 24h or 7d"),
         (HEAD + "phases: 5\n", "3:9: wrong value for 'phases'; found 5; expected a list"),
@@ -112,9 +112,26 @@ def test_a_mistake_is_named_with_its_place(path: Path, text: str | bytes, line: 
     assert line in problems(path, text, SECRETS)
 
 
+@pytest.mark.parametrize(("protected", "retention", "wrong"), [(1, "6d23h", 1), (1, "7d", 0), (0, "1h", 0)])
+def test_backups_of_what_is_protected_are_kept_for_seven_days(
+    path: Path, protected: int, retention: str, wrong: int
+) -> None:
+    environment = f"environments: {{here: {{database_url: x, protected: {bool(protected)}}}}}\n"
+    text = checklist(item("a.one"), head=f"{environment}backup: {{retention: {retention}}}\n")
+    if not wrong:
+        assert load(path, text).checklist.backup.retention
+        return
+    (line,) = problems(path, text)
+    assert line == (
+        "4:21: backups are kept too short for the protected environment 'here'; found '6d23h'; expected 7d or longer"
+    )
+
+
 def test_an_unknown_kind_names_the_nearest_and_all(path: Path) -> None:
     (line,) = problems(path, checklist(item("a.one", kind="atestation")))
-    assert line.startswith("10:41: unknown kind; found 'atestation'; expected one of approval, attestation, command, ")
+    assert line.startswith(
+        "10:41: unknown kind; found 'atestation'; expected one of approval, attestation, backup, command, "
+    )
     assert line.endswith("(did you mean 'attestation'?)")
 
 

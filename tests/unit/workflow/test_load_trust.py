@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsctl.errors import ExitCode, PointsctlError
+from pointsctl.model.configuration import ApprovalRole
 from pointsctl.model.policy import Trust
 from pointsctl.workflow.load_trust import TrustFolderError, load_trust
+from pointsctl.workflow.start_trust import start_trust
 from tests.support.keys import make_key, public_key, signer_line, trust_folder
 
 ADA, GRACE = "ada@example.test", "grace@example.test"
@@ -22,6 +24,17 @@ ROLES = {"engineering-lead": [ADA], "operations-lead": [GRACE]}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return trust_folder(tmp_path, ROLES)
+
+
+def test_a_starter_folder_has_the_roles_that_approve_and_one_that_operates(tmp_path: Path) -> None:
+    roles = {name: ApprovalRole(title=name) for name in ("engineering-lead", "operator")}
+    policy, signers = start_trust(tmp_path / "new", roles)
+    people = ("engineering-lead@example.test", "operator@example.test")
+    keys = [signer_line(one, make_key(tmp_path / "keys", one.partition("@")[0])) for one in people]
+    signers.write_text("\n".join(keys), encoding="utf-8")
+    started = load_trust(policy.parent).policy
+    assert list(started.roles) == ["engineering-lead", "operator"]
+    assert (started.updates, started.waivers) == (("engineering-lead",), ("engineering-lead",))
 
 
 def refusal(folder: Path) -> str:

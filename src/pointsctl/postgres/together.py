@@ -1,0 +1,94 @@
+"""Two pieces of work at the same time, which begin and end together: when one fails, the other is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from pointsctl.model.cancellation import Cancellation
+
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
+
+
+def together(
+    cancellation: Cancellation, one: Callable[[Cancellation], _One], other: Callable[[Cancellation], _Other]
+) -> tuple[_One, _Other]:
+    """What both give. Each gets a cancellation that also asks to stop when the other one has failed.
+
+    Raises what was raised first: what the other says when it is stopped is only a consequence.
+    """
+    shared = _Shared(cancellation)
+    results: list[_Other] = []
+
+    def run_other() -> None:
+        with shared.watching():
+            results.append(other(shared))
+
+    thread = threading.Thread(target=run_other, name="beside", daemon=True)
+    thread.start()
+    first: list[_One] = []
+    with shared.watching():
+        first.append(one(shared))
+    thread.join()
+    if shared.failure is not None:
+        raise shared.failure
+    return first[0], results[0]
+
+
+class _Shared:
+    """Implements `pointsctl.model.cancellation.Cancellation`."""
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
+        self._lock = threading.Lock()
+        self._stops: dict[object, Callable[[], object]] = {}
+        self.failure: BaseException | None = None
+
+    @property
+    def requested(self) -> bool:
+        return self._cancellation.requested or self.failure is not None
+
+    def remaining(self) -> float:
+        return self._cancellation.remaining()
+
+    @contextmanager
+    def callback(self, stop: Callable[[], object]) -> Iterator[None]:
+        once = threading.Lock()  # taken by the first of the two that calls
+
+        def stop_once() -> None:
+            if once.acquire(blocking=False):
+                stop()
+
+        with ExitStack() as both:
+            both.enter_context(self._cancellation.callback(stop_once))
+            both.enter_context(self._own_callback(stop_once))
+            yield
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Keeps the first failure of the block, of any thread, and stops the others."""
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  (raised again by `together`)
+            with self._lock:
+                self.failure = self.failure or error
+                stops = list(self._stops.values())
+            for stop in stops:
+                threading.Thread(target=stop, daemon=True, name="stop").start()
+
+    @contextmanager
+    def _own_callback(self, stop: Callable[[], object]) -> Iterator[None]:
+        key = object()
+        with self._lock:
+            already = self.failure is not None
+            self._stops[key] = stop
+        if already:
+            stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stops.pop(key, None)

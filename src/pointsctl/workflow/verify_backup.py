@@ -1,0 +1,211 @@
+"""Use case: the restore drill: a backup from the store is restored into a scratch place, and the copy is proven to be the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pointsctl.backup_engines.interface import Restored
+from pointsctl.encryption import Identities, read_identities
+from pointsctl.errors import ExitCode, PointsctlError
+from pointsctl.model.backup import Manifest
+from pointsctl.model.backup_records import AuditResult
+from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.progress import Progress
+from pointsctl.model.proof import Proof
+from pointsctl.postgres.scratch import Scratch
+from pointsctl.postgres.workspace import Workspace, require_room, sweep
+from pointsctl.workflow.backup_ledger import BackupLedger, Recorded, backup_ledger, without_ledger
+from pointsctl.workflow.backup_request import BackupRequest
+from pointsctl.workflow.chosen_backup import chosen_backup
+from pointsctl.workflow.copy_audits import CopyAudits, audit_copy
+from pointsctl.workflow.drill_place import EPHEMERAL, drill_place
+from pointsctl.workflow.record_backup import record_refuted, record_verified
+from pointsctl.workflow.stopwatch import StageTime, Stopwatch
+from pointsctl.workflow.transfer import Way, fetch
+
+_FILES = "backup"
+_IDENTITY = "POINTSCTL_AGE_IDENTITY"
+_BESIDE = 1.2
+"""What a restored copy takes on the disk, as a multiple of the database's size: sorting for indexes needs room too."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A drill that came to its end. `restore_seconds` is the restore alone, without proofs: the time that a recovery takes.
+
+    `restored_into` is `ephemeral` or an environment; `audits` None where the checklist has none; `left_over` is the work of
+    killed runs that was removed.
+    """
+
+    manifest: Manifest
+    store: str
+    restored_into: str
+    server_version: int
+    restore_seconds: float
+    proof: Proof
+    audits: CopyAudits | None
+    recorded: Recorded
+    stages: tuple[StageTime, ...]
+    left_over: tuple[Path, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the proof, the audits and the record say together."""
+        codes = [
+            ExitCode.DONE if self.proof.holds else ExitCode.BAD,
+            self.audits.exit_code if self.audits else ExitCode.DONE,
+            ExitCode.COULD_NOT_LOOK if self.recorded.failure else ExitCode.DONE,
+        ]
+        order = (ExitCode.COULD_NOT_LOOK, ExitCode.BAD, ExitCode.WAITING)
+        return next((code for code in order if code in codes), ExitCode.DONE)
+
+
+def verify_backup(
+    request: BackupRequest, wanted: str, cancellation: Cancellation, progress: Progress, *, unrecorded: bool = False
+) -> Verified:
+    """Verify the backup whose id begins with `wanted` (`latest` for the newest one).
+
+    1. The ledger says which manifest is the backup; `unrecorded` does without. 2. What killed drills have left is removed.
+    3. Every object is brought from the store and compared. 4. Restore into the scratch place. 5. Prove the copy, run the
+    audits on it. 6. Record it. The scratch is removed in every case.
+    A damaged object and a restore that fails are recorded as `backup.refuted` and raised (BackupDamagedError and others with
+    the exit code 1); a proof that fails is recorded and returned. Whatever kept us from looking is raised and not recorded.
+    Raises also RefusedError for a backup that the ledger does not know, and for a scratch server that is the source.
+    """
+    return _Drill(request, cancellation, Stopwatch(progress, request.surroundings.monotonic)).run(
+        wanted, unrecorded=unrecorded
+    )
+
+
+class _Drill:
+    def __init__(self, request: BackupRequest, cancellation: Cancellation, progress: Stopwatch) -> None:
+        self.request = request
+        self.cancellation = cancellation
+        self.progress = progress
+        self.store = request.store()
+        self.into = request.settings.restore_into
+
+    def run(self, wanted: str, *, unrecorded: bool) -> Verified:
+        name, environment = self.request.name, self.request.environment
+        if unrecorded:
+            ledger = without_ledger(name, environment)
+        else:
+            ledger = backup_ledger(name, environment, self.request.variables)
+        manifest = chosen_backup(self.store, ledger, wanted)
+        left_over = sweep(self.request.base)
+        with Workspace.open(self.request.base, f"backup verify {name}") as workspace:
+            require_room(workspace.folder, self._room(manifest))
+            try:
+                return self._restored(ledger, manifest, workspace, left_over)
+            except PointsctlError as error:
+                if error.exit_code is ExitCode.BAD:
+                    self._refute(ledger, manifest, error)
+                raise
+
+    def _room(self, manifest: Manifest) -> int:
+        plain = sum(one.plain_size for one in manifest.objects)
+        encrypted = max((one.size for one in manifest.objects), default=0) if manifest.encryption else 0
+        copy = round(manifest.database_size * _BESIDE) if self.into == EPHEMERAL else 0
+        return plain + encrypted + copy
+
+    def _restored(
+        self, ledger: BackupLedger, manifest: Manifest, workspace: Workspace, left_over: tuple[Path, ...]
+    ) -> Verified:
+        folder = workspace.directory(_FILES)
+        way = Way(self.store, folder, self.cancellation, self.progress)
+        # What somebody has added to the folder in the store is never read, and must not keep anybody from a restore.
+        fetch(way, manifest, identities=_identities(self.request, manifest), extra=False)
+        engine = self.request.engine(manifest.engine)
+        with drill_place(self.request, workspace, manifest) as scratch:
+            work = (self.cancellation, self.progress)
+            copy = engine.restore(manifest.contents, folder, scratch, *work)
+            proof = engine.prove(manifest.contents, copy, scratch, *work)
+            audits = audit_copy(self.request, copy.url, self.progress)
+            recorded = self._record(ledger, manifest, copy, scratch, proof, audits)
+        return Verified(
+            manifest=manifest,
+            store=self.store.address,
+            restored_into=self.into,
+            server_version=scratch.identity().server_version,
+            restore_seconds=copy.seconds,
+            proof=proof,
+            audits=audits,
+            recorded=recorded,
+            stages=self.progress.stages,
+            left_over=left_over,
+        )
+
+    def _record(
+        self,
+        ledger: BackupLedger,
+        manifest: Manifest,
+        copy: Restored,
+        scratch: Scratch,
+        proof: Proof,
+        audits: CopyAudits | None,
+    ) -> Recorded:
+        name, address, operator = self.request.name, self.store.address, self.request.operator
+        restore_ms, version = round(copy.seconds * 1000), scratch.identity().server_version
+        results: tuple[AuditResult, ...] = audits.results if audits else ()
+        if proof.holds:
+            return ledger.record(
+                lambda opened: record_verified(
+                    opened,
+                    name,
+                    manifest,
+                    address,
+                    operator,
+                    restore_ms=restore_ms,
+                    restored_into=self.into,
+                    server_version=version,
+                    proof=proof,
+                    audits=results,
+                )
+            )
+        return ledger.record(
+            lambda opened: record_refuted(
+                opened,
+                name,
+                manifest,
+                address,
+                operator,
+                why=_why(proof),
+                restored_into=self.into,
+                server_version=version,
+                proof=proof,
+                restore_ms=restore_ms,
+            )
+        )
+
+    def _refute(self, ledger: BackupLedger, manifest: Manifest, error: PointsctlError) -> None:
+        request = self.request
+        recorded = ledger.record(
+            lambda opened: record_refuted(
+                opened,
+                request.name,
+                manifest,
+                self.store.address,
+                request.operator,
+                why=error.message,
+                restored_into=self.into,
+                server_version=manifest.server_version,
+            )
+        )
+        told = (
+            f"recorded as refuted in record {recorded.head.seq}" if recorded.head else f"not recorded: {recorded.why}"
+        )
+        error.hint = f"{error.hint}; {told}".lstrip("; ")
+
+
+def _why(proof: Proof) -> str:
+    if not proof.differences:
+        return "the copy holds nothing that could be compared"
+    first, more = proof.differences[0], len(proof.differences) - 1
+    what = f"{first.what} {first.differs.value}: expected {first.expected}, found {first.found}"
+    return f"{what} (and {more:,} more)" if more else what
+
+
+def _identities(request: BackupRequest, manifest: Manifest) -> Identities | None:
+    path = request.variables.get(_IDENTITY)
+    return read_identities(Path(path)) if manifest.encryption and path else None

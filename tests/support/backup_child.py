@@ -1,0 +1,77 @@
+"""A process that takes or verifies a backup, and is killed as by `kill -9` at the moment that it is told of so many events.
+
+Called as `python -m tests.support.backup_child create|verify FOLDER URL NUMBER`; prints how many events there were when it
+comes to its end before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from pointsctl.model.progress import Unit
+from tests.support.backup_projects import BackupProject
+
+_PATIENCE_S = 120
+
+
+class Deadly:
+    """Counts what it is told, and ends the process at the event with the number `last` (never for 0)."""
+
+    def __init__(self, last: int) -> None:
+        self.seen = 0
+        self._last = last
+        self._lock = threading.Lock()
+
+    def _count(self) -> None:
+        with self._lock:
+            self.seen += 1
+            if self.seen == self._last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def begin(self, stage: str, unit: Unit, total: int | None = None) -> None:
+        del stage, unit, total
+        self._count()
+
+    def move(self, stage: str, done: int, detail: str = "") -> None:
+        del stage, done, detail
+        self._count()
+
+    def end(self, stage: str, summary: str = "") -> None:
+        del stage, summary
+        self._count()
+
+
+def run_child(what: str, project: BackupProject, last: int) -> tuple[int, int]:
+    """The exit code (-9 when it was killed), and how many events it saw when it came to its end."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.backup_child", what, str(project.folder), project.url, str(last)],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "HOME": str(project.folder), "LANG": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode, int(done.stdout or 0)
+
+
+def main(what: str, folder: str, url: str, last: str) -> None:
+    """Do it."""
+    project, deadly = BackupProject(Path(folder), url), Deadly(int(last))
+    if what == "create":
+        project.create(deadly)
+    else:
+        project.verify(progress=deadly)
+    sys.stdout.write(f"{deadly.seen}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
