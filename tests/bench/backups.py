@@ -91,7 +91,7 @@ class _Bench:
         bare = seconds(lambda: self._bare_dump(json.loads(created.out)["tools"]["compression"]))
         return _Turn(
             created.seconds + verified.seconds,
-            stages["pg_amcheck"],
+            stages["amcheck"],
             paper,
             max(stages["dump"], stages["fingerprints"]),
             bare,

@@ -35,6 +35,7 @@ from pointsctl.postgres.dump_tools import (
 from pointsctl.postgres.dumping import Order, dump
 from pointsctl.postgres.failures import translated
 from pointsctl.postgres.fingerprints import fingerprints_of_copy, take_fingerprints
+from pointsctl.postgres.locale import DatabaseLocale
 from pointsctl.postgres.relations import relations
 from pointsctl.postgres.restoring import Recipe, make_copy
 from pointsctl.postgres.roles import read_roles
@@ -80,7 +81,7 @@ class PgDump(Engine):
             order = Order(source.jobs, self.settings.leave_out)
             survey = survey_source(held, self.settings.leave_out, guard)
             with held.reader(guard) as connection:
-                roles = read_roles(connection)
+                roles, locale = read_roles(connection), DatabaseLocale.of(connection)
             archive, fingerprints = together(
                 guard,
                 lambda limit: dump(held, program, folder / ARCHIVE, order, limit, progress),
@@ -93,6 +94,7 @@ class PgDump(Engine):
                 objects=len(catalogue_of(archive.entries, self.settings.leave_out.extensions)),
                 fingerprints=fingerprints,
                 roles=roles,
+                locale=locale,
                 without=self.settings.leave_out,
                 left_out=(*fingerprints.left_out, *left_out_of_copies(archive.entries)),
             )
@@ -146,7 +148,7 @@ class PgDump(Engine):
             objects=catalogue.objects,
             differences=(*catalogue.differences, *compare(known.fingerprints, found), *damaged),
             indexes_checked=checked,
-            left_out=(*known.left_out, *_unchecked(indexes)),
+            left_out=tuple(dict.fromkeys((*known.left_out, *copy.left_out, *_unchecked(indexes)))),
         )
 
     def summary(self, contents: Mapping[str, Any]) -> Mapping[str, int]:
@@ -175,6 +177,7 @@ class PgDump(Engine):
             prelude=tuple(self.directory / name for name in self.settings.prelude),
             without_extensions=known.without.extensions,
             rows=known.fingerprints.rows,
+            locale=known.locale,
         )
 
     def _archived(self, known: DumpContents, copy: Restored, folder: Path, scratch: Scratch) -> Archived:

@@ -15,6 +15,7 @@ from pointsctl.model.backup import ManifestError
 from pointsctl.model.configuration import LeftOut
 from pointsctl.model.escape import plain
 from pointsctl.model.fingerprint import Fingerprints
+from pointsctl.postgres.locale import DatabaseLocale
 from pointsctl.postgres.roles import Role
 
 _SETTING = re.compile(r' SET "?([A-Za-z_][A-Za-z0-9_.]*)"? TO ')
@@ -36,6 +37,7 @@ class DumpContents(pydantic.BaseModel):
     objects: int = pydantic.Field(ge=0)
     fingerprints: Fingerprints
     roles: tuple[Role, ...]
+    locale: DatabaseLocale
     without: LeftOut
     left_out: tuple[_Line, ...] = ()
 

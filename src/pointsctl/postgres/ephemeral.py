@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 from psycopg import sql
 
-from pointsctl.postgres import administration
 from pointsctl.postgres.cluster import THROW_AWAY_SETTINGS, PrivateCluster
 from pointsctl.postgres.connection import connect
 from pointsctl.postgres.failures import translated
 from pointsctl.postgres.identity import Identity, identify
 from pointsctl.postgres.installations import installation_for
+from pointsctl.postgres.locale import DatabaseLocale, create_like
 from pointsctl.postgres.roles import Role, bootstrap_of, create_roles, owner_of_database
 from pointsctl.postgres.workspace import CLUSTER, Workspace
 
@@ -48,9 +48,11 @@ class EphemeralServer:
             create_roles(connection, roles)
         self._owner = owner_of_database(roles)
 
-    def empty_database(self) -> str:
+    def empty_database(self, like: DatabaseLocale | None = None) -> str:
         """The URL of the new database, as the superuser; it belongs to the owner of the source, once the roles are made."""
-        administration.create_database(self._url("postgres"), DATABASE, owner=self._owner, template="template0")
+        owner = sql.SQL("owner {}").format(sql.Identifier(self._owner)) if self._owner else sql.SQL("")
+        with connect(self._url("postgres")) as connection:
+            create_like(connection, DATABASE, like, owner)
         url = self._url(DATABASE)
         with connect(url) as connection:
             self._identity = identify(connection)

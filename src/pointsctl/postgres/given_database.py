@@ -12,6 +12,7 @@ from pointsctl.postgres import sqlfiles
 from pointsctl.postgres.connection import Connection, connect, describe
 from pointsctl.postgres.failures import translated
 from pointsctl.postgres.identity import Identity, identify
+from pointsctl.postgres.locale import DatabaseLocale
 from pointsctl.postgres.roles import Role, require_roles
 
 _NAMED = 5
@@ -39,7 +40,7 @@ class GivenDatabase:
                 message = error.message.replace("the scratch server", "the server", 1)
                 raise RefusedError(message, hint="create them there, or make its role a member of them") from None
 
-    def empty_database(self) -> str:
+    def empty_database(self, like: DatabaseLocale | None = None) -> str:  # noqa: ARG002  (it is there already)
         """The URL, after looking that the database is empty."""
         self.require_empty()
         return self._url

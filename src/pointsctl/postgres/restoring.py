@@ -14,6 +14,7 @@ from pointsctl.postgres.cancelling import cancellable
 from pointsctl.postgres.client_environment import CONNECTION, client_environment
 from pointsctl.postgres.connection import connect
 from pointsctl.postgres.failures import translated
+from pointsctl.postgres.locale import DatabaseLocale, differing
 from pointsctl.postgres.prelude import run_prelude
 from pointsctl.postgres.restore_failures import restore_failed
 from pointsctl.postgres.restore_progress import watched
@@ -32,7 +33,7 @@ class Recipe:
 
     `roles` are the source's, `prelude` the SQL files that run in the empty copy first, `without_extensions` what the copy
     does without on purpose; `rows` is how many rows the archive holds, for the progress, None where nobody counted.
-    With `definitions_only` the copy stays empty.
+    With `definitions_only` the copy stays empty. `locale` is the source's, None where nobody knows it.
     """
 
     program: Path
@@ -43,6 +44,7 @@ class Recipe:
     without_extensions: tuple[str, ...] = ()
     rows: int | None = None
     definitions_only: bool = False
+    locale: DatabaseLocale | None = None
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,24 @@ def make_copy(
     ToolMissingError, TookTooLongError, InterruptedByOperatorError.
     """
     scratch.prepare_roles(recipe.roles)
-    url = scratch.empty_database()
+    url = scratch.empty_database(recipe.locale)
     progress.begin(STAGE, Unit.ROWS, recipe.rows)
     started = monotonic()
     for path in recipe.prelude:
         run_prelude(url, path, cancellation)
     with watched(url, STAGE, progress):
-        left_out = _restore(archive, url, recipe, cancellation)
+        left_out = (*_restore(archive, url, recipe, cancellation), *_differing(url, recipe.locale))
         _analyze(url, cancellation)
     seconds = monotonic() - started
     progress.end(STAGE)
     return MadeCopy(url, seconds, left_out)
+
+
+def _differing(url: str, source: DatabaseLocale | None) -> tuple[str, ...]:
+    if source is None:
+        return ()
+    with connect(url) as connection:
+        return tuple(differing(source, DatabaseLocale.of(connection)))
 
 
 def _restore(archive: Path, url: str, recipe: Recipe, cancellation: Cancellation) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pointsctl.postgres.identity import Identity
+from pointsctl.postgres.locale import DatabaseLocale
 from pointsctl.postgres.roles import Role
 
 
@@ -26,8 +27,11 @@ class Scratch(Protocol):
         Raises RefusedError naming those that are missing and cannot be made.
         """
 
-    def empty_database(self) -> str:
-        """The URL of a new, empty database, as the role that is to own everything that no role of its own does."""
+    def empty_database(self, like: DatabaseLocale | None = None) -> str:
+        """The URL of a new, empty database, as the role that is to own everything that no role of its own does.
+
+        It sorts and encodes text as `like` does, where the server can do that.
+        """
 
     def identity(self) -> Identity:
         """Who that database is. Raises AssertionError before `empty_database`."""

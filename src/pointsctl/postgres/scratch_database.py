@@ -16,6 +16,7 @@ from pointsctl.postgres.administration import drop_database
 from pointsctl.postgres.connection import Connection, connect, describe, parse_url
 from pointsctl.postgres.failures import translated
 from pointsctl.postgres.identity import Identity, identify
+from pointsctl.postgres.locale import DatabaseLocale, create_like
 from pointsctl.postgres.roles import Role, require_roles
 
 MARK = "pointsctl restore drill"
@@ -26,7 +27,6 @@ _NAMES = rf"^{_PREFIX}[0-9a-f]{{16}}$"
 _LOCK = 1_886_350_953
 # A comment comes a moment after its database, which a kill may use; this odd number comes with it.
 _CONNECTIONS = 1037
-_CREATE = sql.SQL("create database {} template template0 connection limit {}")
 _FOLDER = "backup"
 
 
@@ -47,14 +47,14 @@ class ScratchDatabase:
         """Raises RefusedError naming the roles that are missing: none is ever made on a server that others use."""
         require_roles(self._server, roles)
 
-    def empty_database(self) -> str:
+    def empty_database(self, like: DatabaseLocale | None = None) -> str:
         """The URL of the new database, which belongs to the role of the server's URL."""
         name = sql.Identifier(self.name)
         comment = f"{MARK}, since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}; dropped when it ends"
         with translated(f"making the scratch database {self.name}"):
             # Before there is a database: what is marked and not locked is dropped by anybody's next drill.
             self._server.execute("SELECT pg_catalog.pg_advisory_lock(%s, pg_catalog.hashtext(%s))", (_LOCK, self.name))
-            self._server.execute(_CREATE.format(name, sql.Literal(_CONNECTIONS)))
+            create_like(self._server, self.name, like, sql.SQL("connection limit {}").format(sql.Literal(_CONNECTIONS)))
             self._server.execute(sql.SQL("comment on database {} is {}").format(name, sql.Literal(comment)))
         url = conninfo.make_conninfo(**{**parse_url(self._url), "dbname": self.name})
         with connect(url) as connection:
