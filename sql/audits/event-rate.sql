@@ -4,6 +4,7 @@
 -- why: A system that nobody can reach has no errors either. No event in an hour means that submission is broken or switched off.
 -- remedy: submit one event by hand and follow it; check the flag, the functions and their logs
 -- requires: unfiltered public.points_events
+-- judges: the present
 -- parameter minimum: integer = 1; at least this many events were created in the last hour
 WITH arrived AS (
     SELECT count(*) AS number FROM public.points_events

@@ -4,6 +4,7 @@
 -- why: Events that wait for more than an hour mean a worker that stands still or is too slow; people wait for their points.
 -- remedy: look at the validation worker's logs, start it again, or run more of them
 -- requires: unfiltered public.points_events
+-- judges: the present
 -- parameter max: integer = 100; fewer events than this may wait for more than an hour
 WITH waiting AS (
     SELECT count(*) AS number, min(created_at) AS oldest

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+_LOOK_EVERY_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,21 @@ class Ended:
 def run(command: Sequence[str], *, cwd: str, environment: Mapping[str, str]) -> Ended:
     """Run a program to its end and account for it alone, not for its neighbours."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        list(command), cwd=cwd, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    if process.stdout is None:
-        raise AssertionError("a pipe was asked for")
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, out, time.perf_counter() - started, usage.ru_maxrss * 1024)
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(
+            list(command), cwd=cwd, env=dict(environment), stdout=out, stderr=subprocess.DEVNULL, text=True
+        )
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, _high_water_mark(process.pid))
+            time.sleep(_LOOK_EVERY_S)
+        out.seek(0)
+        return Ended(process.returncode, out.read(), time.perf_counter() - started, peak)
+
+
+def _high_water_mark(pid: int) -> int:
+    """The most memory that the process has held so far, in bytes; what wait4 says counts the servers that it started."""
+    with suppress(OSError, IndexError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return 0

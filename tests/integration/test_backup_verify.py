@@ -31,7 +31,7 @@ from pointsctl.workflow.interruption import stoppable
 from pointsctl.workflow.stored_backups import LATEST
 from pointsctl.workflow.verify_backup import verify_backup
 from tests.support.audits import execute
-from tests.support.backup_projects import NAME, BackupProject, Telling
+from tests.support.backup_projects import AUDITS, NAME, BackupProject, Telling
 from tests.support.ledgers import install
 
 
@@ -191,6 +191,25 @@ def test_an_audit_that_fails_on_a_faithful_copy_is_bad_and_refutes_nothing(proje
     assert record is not None
     assert record.data["audits_pass"] is False
     assert last(project, Kind.BACKUP_REFUTED) is None
+
+
+PRESENT = """
+- id: verification.event-rate
+  title: Events arrive
+  kind: sql_audit
+  with: {audits: [event-rate]}
+"""
+
+
+def test_an_audit_of_the_present_moment_is_not_asked_of_a_copy_of_the_past(open_path: Path, database_url: str) -> None:
+    execute(database_url, "DELETE FROM public.points_events")
+    project = BackupProject(open_path, database_url, items=AUDITS + PRESENT)
+    project.create()
+    done = project.verify(unrecorded=True)
+    assert done.audits is not None
+    assert done.audits.of_the_present == ("event-rate",)
+    assert {one.id: one.outcome for one in done.audits.results}["event-rate"] is Outcome.SKIP
+    assert done.exit_code is ExitCode.DONE
 
 
 def test_a_flipped_bit_in_the_store_is_named_and_refutes_the_backup(project: BackupProject) -> None:

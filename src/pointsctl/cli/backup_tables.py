@@ -132,8 +132,10 @@ def _print_audits(out: Console, done: Verified) -> None:
     if done.audits is None:
         print_wrapped(out, "audits on the copy: the checklist has none")
         return
-    passed = sum(one.outcome is Outcome.PASS for one in done.audits.results)
-    print_wrapped(out, f"audits on the copy: {passed} of {len(done.audits.results)} pass")
+    passed, run = sum(one.outcome is Outcome.PASS for one in done.audits.results), len(done.audits.findings)
+    present = plain(", ".join(done.audits.of_the_present), _LONGEST)
+    not_run = f"; not run, since a copy is of the past: {present}" if present else ""
+    print_wrapped(out, f"audits on the copy: {passed} of {run} pass{not_run}")
     for finding in done.audits.findings:
         if finding.outcome not in (Outcome.PASS, Outcome.SKIP):
             text = f"{finding.outcome.value} {finding.id}: {finding.observation.summary}"
