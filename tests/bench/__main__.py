@@ -27,6 +27,7 @@ from tests.bench import paper
 from tests.bench.backups import backups
 from tests.bench.ledger import ledger
 from tests.bench.measure import Ratio, run, side_by_side
+from tests.bench.stores import stores
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "3000000"))
 USERS, COUPONS = EVENTS // 10, EVENTS // 6
@@ -37,7 +38,7 @@ OUT = Console(width=110, highlight=False)
 
 def main() -> None:
     """Measure everything and print one table."""
-    ratios = [*start_up(), *ledger(OUT)]
+    ratios = [*start_up(), *ledger(OUT), *stores(OUT)]
     with sandbox() as (environment, directory):
         ratios.extend(audits(environment))
         ratios.extend(whole_preflight(directory))

@@ -21,7 +21,7 @@ from pointsctl.s3.connection import REQUESTS, Connection
 from pointsctl.s3.failures import MISSING, code_of
 from pointsctl.s3.parts import MIB
 
-_RANGE = 4 * MIB
+_RANGE = 8 * MIB
 _EMPTY = {"InvalidRange", "416"}
 _T = TypeVar("_T")
 _BROKEN = (HTTPClientError, IncompleteReadError)
@@ -52,10 +52,12 @@ def fetch(
         pieces = _pieces(connection, key, size, cancellation)
         if pieces is None:
             return None
-        with new_private_file(path) as file:
+        with new_private_file(path) as file, ThreadPoolExecutor(1) as hashing:
             for piece in pieces:
-                digest.update(piece)
+                # Both let other threads run meanwhile, and take about as long as the network.
+                hashed = hashing.submit(digest.update, piece)
                 file.write(piece)
+                hashed.result()
                 moved(len(piece))
     return digest.hexdigest()
 
