@@ -8,7 +8,7 @@ import pydantic
 
 from pointsctl.checks.interface import Check, World
 from pointsctl.errors import CouldNotLookError, UsageError
-from pointsctl.model.backup_findings import InQuestion, kept, size_plausible, stored, taken
+from pointsctl.model.backup_findings import InQuestion, kept, size_plausible, stored, taken, too_old
 from pointsctl.model.backup_history import before, in_question
 from pointsctl.model.drill_findings import restored, same_content
 from pointsctl.model.duration import Duration
@@ -78,7 +78,8 @@ class Backup(Check):
             return self.look(world)
         asked = self._asked(world) if self.proves != "retention" else None
         if isinstance(asked, InQuestion):
-            return _of_another(world, asked)
+            aged = too_old(asked) if self.proves == "taken" else None
+            return aged or _of_another(world, asked)
         return asked
 
     def look(self, world: World) -> Observation:
@@ -124,7 +125,7 @@ class Backup(Check):
         if self.proves == "size":
             with world.database().reader(world.cancellation) as connection:
                 live_size = database_size(connection)
-            return size_plausible(asked, before(_history(world).backups, backup), live_size)
+            return size_plausible(asked, before(_history(world).backups, backup.taken_at), live_size)
         if self.proves == "restored":
             return restored(asked)
         return same_content(

@@ -20,6 +20,8 @@ from pointsctl.model.ledger import Record
 from pointsctl.model.pin import Pin
 from pointsctl.model.statement import DatabaseName
 
+_COUNTED = ("tables", "rows", "objects", "sequences", "large_objects")
+
 
 class BackupState(StrEnum):
     """How a backup stands; ids that scripts may rely on."""
@@ -139,7 +141,7 @@ class BackupFold:
         drills = [
             one
             for one in self._drills.get(key, ())
-            if one.data.taken_at == data.taken_at and one.record.seq > record.seq
+            if one.data.taken_at == data.taken_at and one.record.seq > record.seq and _of_all(data, one.data)
         ]
         return RecordedBackup(data, record, tuple(drills), self._pruned.get(key), self._objection(data, record))
 
@@ -153,6 +155,13 @@ class BackupFold:
         if data.taken_at > record.recorded_at:
             return f"it says that it was taken at {minute(data.taken_at)}, after it was recorded"
         return ""
+
+
+def _of_all(taken: CreatedBackup, drill: VerifiedBackup | RefutedBackup) -> bool:
+    """Whether a proof is of as much as was taken, by everything that both have counted; a refutation may have found less."""
+    if isinstance(drill, RefutedBackup):
+        return True
+    return all(taken.summary[name] == getattr(drill.proof, name) for name in _COUNTED if name in taken.summary)
 
 
 def _named(database: DatabaseName) -> str:
@@ -169,10 +178,9 @@ def newest(backups: Sequence[RecordedBackup]) -> RecordedBackup | None:
 def proven(backups: Sequence[RecordedBackup]) -> RecordedBackup | None:
     """The newest verified one, unless a newer one was refuted: what went wrong there may have been wrong before.
 
-    The refuted one is given then, so that it can be named.
+    The refuted one is given then, so that it can be named; removing it does not bring the older one back.
     """
-    drilled = (BackupState.VERIFIED, BackupState.REFUTED)
-    return next((one for one in reversed(backups) if one.state in drilled), None)
+    return next((one for one in reversed(backups) if not one.objection and (one.verification or one.refutation)), None)
 
 
 def in_question(backups: Sequence[RecordedBackup], now: datetime, fresh_for: timedelta) -> RecordedBackup | None:
@@ -189,7 +197,10 @@ def is_fresh(backup: RecordedBackup, now: datetime, fresh_for: timedelta) -> boo
     return timedelta(0) <= now - backup.taken_at <= fresh_for
 
 
-def before(backups: Sequence[RecordedBackup], backup: RecordedBackup) -> RecordedBackup | None:
-    """The backup that was taken before this one, pruned or not: what its size is compared with."""
-    earlier = [one for one in backups if one.taken_at < backup.taken_at and not one.objection]
-    return earlier[-1] if earlier else None
+def before(backups: Sequence[RecordedBackup], taken_at: datetime) -> RecordedBackup | None:
+    """What the size of a backup of that moment is compared with, pruned or not: the last one before it that was proven, else
+    the last one: a backup that shrank must not become the measure for the next one by itself.
+    """
+    earlier = [one for one in backups if one.taken_at < taken_at and not one.objection]
+    proven_once = [one for one in earlier if any(isinstance(drill.data, VerifiedBackup) for drill in one.drills)]
+    return next(reversed(proven_once or earlier), None)

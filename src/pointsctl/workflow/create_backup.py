@@ -13,10 +13,24 @@ import pydantic
 from pointsctl.backup_engines.interface import Engine, Source
 from pointsctl.backup_stores.interface import AlreadyStoredError
 from pointsctl.encryption import recipients_of
-from pointsctl.errors import ContextMissingError, CouldNotLookError, ExitCode, PointsctlError, RefusedError
+from pointsctl.errors import (
+    ContextMissingError,
+    CouldNotLookError,
+    ExitCode,
+    PointsctlError,
+    RefusedError,
+    StorageError,
+)
 from pointsctl.files import write_private
-from pointsctl.model.backup import LONGEST_MANIFEST, Encryption, Manifest, manifest_name_parts, read_manifest
-from pointsctl.model.backup_history import newest
+from pointsctl.model.backup import (
+    LONGEST_MANIFEST,
+    Encryption,
+    Manifest,
+    folder_of,
+    manifest_name_parts,
+    read_manifest,
+)
+from pointsctl.model.backup_history import before
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.progress import Progress
 from pointsctl.model.size_sanity import size_problems
@@ -29,6 +43,7 @@ from pointsctl.workflow.backup_request import BackupRequest, database_name
 from pointsctl.workflow.git import read_git
 from pointsctl.workflow.record_backup import record_created
 from pointsctl.workflow.stopwatch import StageTime, Stopwatch
+from pointsctl.workflow.stored_backups import object_problems
 from pointsctl.workflow.transfer import Way, send
 
 _DRAFT = "unfinished.json"
@@ -83,11 +98,13 @@ class _Creation:
     def run(self, *, resume: bool) -> Created:
         ledger = backup_ledger(self.request.name, self.request.environment, self.request.variables)
         identity = _identity(self.request.environment.database_url)
-        locks = bool(self.store.posture(f"backups/{self.request.name}").lock)
+        self._require_store(ledger)
+        locks = bool(self.store.posture(folder_of(self.request.name)).lock)
         left_over = sweep(self.request.base)
         with self._resumed(identity) if resume else self._taken(identity) as (workspace, taken):
             with self._kept(workspace):
-                manifest = self._stored(workspace, taken, locks=locks)
+                stored = self._stored_before(taken) if resume else None
+                manifest = stored or self._stored(workspace, taken, locks=locks)
                 engine = self.request.engine(manifest.engine)
                 summary = dict(engine.summary(manifest.contents))
                 recorded = self._recorded(ledger, manifest, summary)
@@ -96,6 +113,17 @@ class _Creation:
         problems = self._size_problems(ledger, manifest)
         return Created(manifest, self.store.address, recorded, problems, self.progress.stages, summary, left_over)
 
+    def _require_store(self, ledger: BackupLedger) -> None:
+        """Before hours of work: it can take a backup. A folder is made, unless it should hold backups: then a disk is missing."""
+        known = ledger.history.backups if ledger.history else ()
+        if any(one.data.store == self.store.address and one.pruned is None for one in known):
+            try:
+                self.store.names(folder_of(self.request.name))
+            except StorageError as error:
+                error.hint = f"{error.hint} the ledger knows backups there; to begin anew all the same, make the folder"
+                raise
+        self.store.prepare()
+
     @contextmanager
     def _taken(self, identity: Identity) -> Iterator[tuple[Workspace, UnfinishedBackup]]:
         """A workspace with a backup that was taken now. One that waits for its upload is superseded by it."""
@@ -103,13 +131,14 @@ class _Creation:
         engine = request.engine(settings.engine)
         source = Source(request.environment.database_url, identity, settings.jobs)
         engine.refuse(source)
-        for folder in kept(request.base, self.key):
-            discard(folder)
         with Workspace.open(request.base, f"backup create {request.name}") as workspace:
             require_room(workspace.folder, engine.estimate(source))
             taken = self._take(engine, source, workspace.directory(_FILES))
             write_private(workspace.folder / _DRAFT, taken.model_dump_json())
+            superseded = kept(request.base, self.key)
             workspace.keep(self.key)
+            for folder in superseded:
+                discard(folder)
             yield workspace, taken
 
     def _take(self, engine: Engine, source: Source, folder: Path) -> UnfinishedBackup:
@@ -161,15 +190,17 @@ class _Creation:
             raise
 
     def _stored(self, workspace: Workspace, taken: UnfinishedBackup, *, locks: bool) -> Manifest:
-        stored = self._stored_before(taken)
-        if stored is not None:
-            return stored
-        retain_until = taken.taken_at + self.request.settings.retention if locks else None
+        # By this machine's clock, which a store that locks checks: a wrong clock of the database could lock for years.
+        retain_until = self.request.surroundings.clock() + self.request.settings.retention if locks else None
         way = Way(self.store, workspace.folder / _FILES, self.cancellation, self.progress)
         recipients = recipients_of(taken.encryption.recipients) if taken.encryption else None
         journal = workspace.folder / _JOURNAL
         objects = send(way, taken.folder, journal=journal, recipients=recipients, retain_until=retain_until)
         manifest = taken.manifest(objects, self.request.surroundings.clock())
+        gone = object_problems(manifest, self.store.sizes(manifest.folder), extra=False)
+        if gone:
+            message = f"{self.store.address} has lost what was put into it: {gone[0]}"
+            raise StorageError(message, hint="see who removes objects there, as a rule or a `backup prune` does")
         try:
             self.store.put(manifest.name, manifest.text().encode(), retain_until=retain_until)
         except AlreadyStoredError as error:
@@ -196,7 +227,7 @@ class _Creation:
         )
 
     def _size_problems(self, ledger: BackupLedger, manifest: Manifest) -> tuple[str, ...]:
-        previous = newest(ledger.history.backups) if ledger.history else None
+        previous = before(ledger.history.backups, manifest.taken_at) if ledger.history else None
         return size_problems(manifest, previous.data if previous else None, None)
 
 

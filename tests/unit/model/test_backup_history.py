@@ -88,6 +88,16 @@ def test_a_drill_of_another_moment_proves_nothing() -> None:
     assert only(history(created(), drill)).state is BackupState.UNVERIFIED
 
 
+@pytest.mark.parametrize("count", [{"tables": 7}, {"rows": 1}, {"objects": 1}, {"sequences": 1}, {"large_objects": 3}])
+def test_a_drill_of_another_content_than_was_taken_proves_nothing(count: dict[str, Any]) -> None:
+    summary = {"tables": 8, "rows": 3_500_000, "objects": 120, "sequences": 2, "large_objects": 0, "pages": 5}
+    taken = created().model_copy(update={"summary": summary})
+    assert only(history(taken, verified())).state is BackupState.VERIFIED
+    hollow = verified(proof=replace(PROOF, **count))
+    assert only(history(taken, hollow)).state is BackupState.UNVERIFIED
+    assert only(history(taken, refuted(), hollow)).state is BackupState.REFUTED
+
+
 def test_one_id_with_two_manifests_is_neither() -> None:
     other = manifest(database_size=5)
     found = history(created(), verified(), created(other), verified(other))
@@ -220,8 +230,21 @@ def test_a_newer_backup_that_was_refuted_is_what_is_asked_about() -> None:
 def test_an_older_refuted_one_does_not_matter() -> None:
     found = history(created(FIRST), refuted(FIRST), created(SECOND), verified(SECOND)).backups
     assert proven(found) is found[1]
-    assert before(found, found[1]) is found[0]
-    assert before(found, found[0]) is None
+    assert before(found, found[1].taken_at) is found[0]
+    assert before(found, found[0].taken_at) is None
+
+
+def test_the_size_is_compared_with_the_last_one_that_was_proven() -> None:
+    found = history(created(FIRST), verified(FIRST), created(SECOND)).backups
+    assert before(found, SECOND.taken_at + DAY) is found[0]
+    nobody_proved = history(created(FIRST), created(SECOND)).backups
+    assert before(nobody_proved, SECOND.taken_at + DAY) is nobody_proved[1]
+
+
+def test_removing_a_refuted_backup_does_not_bring_an_older_one_back() -> None:
+    found = history(created(FIRST), verified(FIRST), created(SECOND), refuted(SECOND), pruned(SECOND)).backups
+    assert proven(found) is found[1]
+    assert proven(found).verification is None  # type: ignore[union-attr]
 
 
 def test_what_is_gone_or_does_not_count_is_never_meant() -> None:
@@ -245,4 +268,6 @@ def test_proven_is_never_what_its_newest_drill_refuted(drills: list[tuple[str, b
         assert told[-1] == "verified"
         assert "pruned" not in last[meant.id]
     if meant is not None and meant.id == FIRST.id:
-        assert not last[SECOND.id] or "pruned" in last[SECOND.id], "a newer drill decides"
+        drilled = [what for what in last[SECOND.id] if what != "pruned"]
+        gone = "pruned" in last[SECOND.id]
+        assert not drilled or (gone and drilled[-1] == "verified"), "a newer drill decides"
