@@ -1,6 +1,6 @@
 """Takes out of the program's output what differs from run to run, so that a second run gives the same text.
 
-The rules: durations go, and summaries are cut at one column, because the program cuts them where a duration begins;
+The rules: sizes, and what a backup took, become fixed ones; durations of items go, and summaries are cut at one column, because the program cuts them where a duration begins;
 server identifiers, oids, ports, round trips, times, codes and made-up ids become fixed ones of the same length; digests,
 fingerprints, run ids and the times of records do in `stand_ins`, which knows the whole story.
 """
@@ -8,6 +8,7 @@ fingerprints, run ids and the times of records do in `stand_ins`, which knows th
 from __future__ import annotations
 
 import re
+import textwrap
 
 from screens.stand_ins import StandIns
 
@@ -15,6 +16,25 @@ _SUMMARY_ENDS = 71
 _ITEM = re.compile(r"(?m)^(  . (?:pass|fail|error|pending|skip|waived) .*?\S)(?: {2,}[0-9.]+ (?:ms|s|min))?$")
 _ID = re.compile(r"\b(?!00000000-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{11,12}\b")
 _FOLDED = re.compile(r"(?m)^( {6})[0-9a-f](?=$| {20})")
+# Before a summary is cut, since their lengths decide where.
+_SIZES = (
+    (re.compile(r"\b\d{3} kB\b(?!/s)"), "960 kB"),
+    (re.compile(r"\b\d\d\.\d MB\b(?!/s)"), "13.9 MB"),
+    (re.compile(r"(?<![\d.])\d\.\d MB\b(?!/s)"), "2.1 MB"),
+    (re.compile(r"\b(?:less than a minute|\d{1,2}m) old\b"), "less than a minute old"),
+    (re.compile(r"(?<=restored in )[0-9.]+s\b|(?<=[0-9a-z]{6} in )[0-9.]+s(?=:)"), "0.4s"),
+    (re.compile(r"(?<=snapshot: ).* at .*"), "00000003-00000015-1 at 0/2F20F08"),
+    (re.compile(r"\b\d{4}(?=\.dat\b)"), "2824"),
+    (re.compile(r"(?<=compression )(?:gzip|zstd|lz4)(?::\d+)?"), "gzip:1"),
+    (re.compile(r"(?<=, pg_dump )\d+\.\d+"), "18.6"),
+)
+_TOOK = r"[0-9.]+ (?:ms|s|min(?: [0-9]+ s)?)"
+_VERDICT = re.compile(rf"(?ms)^restored in {_TOOK}(: .*?)(?=^compared: )")
+_STAGES = re.compile(rf"(?m)^stage +time +amount +rate *\n(?:[a-z]+ +{_TOOK}\b.*\n?)+")
+_STAGE = re.compile(rf"(?m)^([a-z]+) +{_TOOK}(?: +([0-9.,]+(?: kB| MB)?)\b.*)?$")
+# Somebody looks now and then how far they are, which may come too late.
+_WATCHED = ("dump", "restore")
+_WIDTH = 80
 _RULES = (
     (re.compile(r"(?m)^(\d+ pass, .*) in [0-9.]+ (?:ms|s|min)$"), r"\1"),
     (re.compile(r"\b\d+\.\d (?=ms a\s)"), "0.1 "),
@@ -35,6 +55,10 @@ def normal(output: str, stand_ins: StandIns | None = None) -> str:
     """The same text for every run; see the rules above. Blanks at line ends go too."""
     text = "\n".join(line.rstrip() for line in output.rstrip().splitlines())
     text = stand_ins.put(text) if stand_ins else text
+    for pattern, replacement in _SIZES:
+        text = pattern.sub(replacement, text)
+    text = _VERDICT.sub(lambda found: textwrap.fill(f"restored in 0.4 s{found[1]}", _WIDTH) + "\n", text)
+    text = _STAGES.sub(lambda found: _stages(found[0]), text)
     text = _ITEM.sub(lambda found: _cut(found[1]), text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
@@ -43,6 +67,13 @@ def normal(output: str, stand_ins: StandIns | None = None) -> str:
 
 def _cut(line: str) -> str:
     return line if len(line) <= _SUMMARY_ENDS else f"{line[:_SUMMARY_ENDS].rstrip('… ')}…"
+
+
+def _stages(table: str) -> str:
+    """The times of long work: the columns are as wide as the longest time makes them."""
+    rows = [(stage, "0.4 s", "" if stage in _WATCHED else amount) for stage, amount in _STAGE.findall(table)]
+    lines = [f"{stage:<12}  {time:>5}  {amount:>6}" for stage, time, amount in (("stage", "time", "amount"), *rows)]
+    return "\n".join(line.rstrip() for line in lines) + "\n" * table.endswith("\n")
 
 
 def _with_fixed_ids(text: str) -> str:

@@ -49,3 +49,12 @@ def rewrite_ledger(folder: Path) -> None:
     """A superuser changes a record, and every hash that gives it away."""
     url = sandbox_cluster(Layout(folder / "sandbox")).url("points")
     administration.run_script(url, (FILES / "rewrite.sql").read_text("utf-8"), what="rewriting the ledger")
+
+
+def flip_a_byte(folder: Path) -> None:
+    """One bit in the middle of the largest object of the newest backup, the other way round; a second time, as it was."""
+    newest = max((folder / "sandbox/store/backups/sandbox").iterdir(), key=lambda path: path.name)
+    largest = max(newest.glob("objects/dump/*"), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)

@@ -35,6 +35,7 @@ class Stage:
         self._variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
+            "LOGNAME": "ada",
             "LANG": "C.UTF-8",
             "COLUMNS": "80",
             "NO_COLOR": "1",
@@ -64,6 +65,7 @@ class Stage:
         return {
             "URL": status["functions_url"],
             "OWN_DATABASE_URL": self._own_database(),
+            "NEW_DATABASE_URL": self._new_database(),
             "USER_TOKEN": self._token("authenticated"),
             "SERVICE_KEY": self._token("service_role"),
         }
@@ -77,6 +79,12 @@ class Stage:
         script = (FILES / "own-tables.sql").read_text("utf-8")
         administration.run_script(cluster.url("app", OWNER), script, what="making own tables")
         return cluster.url("app", OWNER)
+
+    def _new_database(self) -> str:
+        """An empty database, for a restore."""
+        cluster = sandbox_cluster(Layout(self._sandbox))
+        administration.create_database(cluster.url("postgres"), "points_again")
+        return cluster.url("points_again")
 
     def _token(self, role: str) -> str:
         done = self._done([sys.executable, str(FILES / "make_token.py"), str(self._sandbox), role])

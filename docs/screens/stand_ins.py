@@ -1,4 +1,4 @@
-"""Fixed values in the place of digests, fingerprints, run ids and times: the same one for the same value through the whole story."""
+"""Fixed values in the place of digests, fingerprints, ids of runs and backups, and times: the same one for the same value through the whole story."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _DIGEST = re.compile(
 )
 _FINGERPRINT = re.compile(r"(?<=SHA256:)[A-Za-z0-9+/]{43}")
 _RUN = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b")
-_TIME = re.compile(r"\b(20\d\d-\d\d-\d\d)(T| )(\d\d:\d\d)(:\d\d)?(\.\d+)?(Z| UTC)")
+_BACKUP = re.compile(r"\b20\d{6}T\d{6}Z-[0-9a-z]{6}\b")
+_TIME = re.compile(r"\b(20\d\d-\d\d-\d\d)(T| |\n +)(\d\d:\d\d)(:\d\d)?(\.\d+)?(Z| UTC)")
 _SHORTEST = 12
 # The story is over before the next step: times that differ by less are one and the same.
 _STEP = timedelta(minutes=10)
@@ -34,6 +35,7 @@ class StandIns:
         text = _DIGEST.sub(lambda found: self._digest(found[0]), text)
         text = _FINGERPRINT.sub(lambda found: self._fingerprint(found[0]), text)
         text = _RUN.sub(lambda found: f"01JX{self._number('run', found[0]):022d}", text)
+        text = _BACKUP.sub(lambda found: f"{_BEGIN:%Y%m%dT%H%M%SZ}-{self._number('backup', found[0]):06d}", text)
         return _TIME.sub(self._time, text)
 
     def _number(self, sort: str, value: str) -> int:

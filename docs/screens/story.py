@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from screens.preparations import change_migration, make_people, rewrite_ledger, write_migration
+from screens.preparations import change_migration, flip_a_byte, make_people, rewrite_ledger, write_migration
 
 
 class StoryError(Exception):
@@ -41,7 +41,9 @@ def _one(line: str, exit_code: int | None = 0, *parts: tuple[str, str]) -> Scree
 
 
 def _own(line: str, exit_code: int, *parts: tuple[str, str]) -> Screen:
-    return Screen((Run(line, exit_code, {"PRODUCTION_DATABASE_URL": "$OWN_DATABASE_URL"}),), parts)
+    # The starter's own store is a folder that some machines have.
+    variables = {"PRODUCTION_DATABASE_URL": "$OWN_DATABASE_URL", "BACKUP_STORE": "file:///nonexistent/backups"}
+    return Screen((Run(line, exit_code, variables),), parts)
 
 
 def _after(before: Callable[[Path], object], line: str, exit_code: int, *parts: tuple[str, str]) -> Screen:
@@ -51,6 +53,11 @@ def _after(before: Callable[[Path], object], line: str, exit_code: int, *parts: 
 def _signed(line: str, *parts: tuple[str, str], before: tuple[Callable[[Path], object], ...] = ()) -> Screen:
     """What somebody signs is shown to them before they do, on stderr."""
     return Screen((Run(line, before=before, messages=True),), parts)
+
+
+def _told(line: str, *parts: tuple[str, str]) -> Screen:
+    """What is told on the way goes to stderr."""
+    return Screen((Run(line, messages=True),), parts)
 
 
 def _post(function: str, key: str, body: str) -> Run:
@@ -100,6 +107,29 @@ STORY: Mapping[str, Screen] = {
     "since": _one("pointsctl audit run cache-balance --env sandbox --since 2026-01-31T08:00:00Z"),
     "init-env": _after(make_people, "pointsctl init --env sandbox", 0),
     "trust-show": _one("pointsctl trust show --env sandbox"),
+    "backup-create": _one("pointsctl backup create --env sandbox"),
+    "backup-damaged": Screen(
+        (Run("pointsctl backup verify --env sandbox", 1, before=(flip_a_byte,), messages=True),),
+        ((r"^pointsctl: ", r"\Z"),),
+    ),
+    "backup-verify": _after(flip_a_byte, "pointsctl backup verify --env sandbox", 0),
+    "backup-list": _one("pointsctl backup list --env sandbox"),
+    "backup-show": _one(
+        "pointsctl backup show latest --env sandbox",
+        0,
+        (r"^backup", r"public.user_points_cache"),
+        (r"^REFUTED", r"\Z"),
+    ),
+    "backup-prune": _one("pointsctl backup prune --env sandbox --yes"),
+    "backup-restore": Screen(
+        (
+            Run(
+                "pointsctl backup restore latest --env sandbox --into env:NEW_DATABASE_URL",
+                0,
+                {"NEW_DATABASE_URL": "$NEW_DATABASE_URL"},
+            ),
+        ),
+    ),
     "recorded": _one("pointsctl preflight --env sandbox", 3, _COUNTS_TO_END),
     "attest": _signed(
         "pointsctl attest 'staging.smoke-*' 'staging.load-*' --env sandbox --key keys/olga --note 'tried by hand'"
@@ -129,14 +159,17 @@ STORY: Mapping[str, Screen] = {
     "failure": _one("pointsctl check run target.balances --env sandbox", 1),
     "github": _one("pointsctl check run target.balances --env sandbox --format github", 1),
     "ledger-damaged": _after(rewrite_ledger, "pointsctl ledger verify --env sandbox", 1),
-    "demo": _one(
+    "demo": _told(
         "pointsctl demo",
-        0,
         (r"^\[\d+/\d+\] Ask whether", r"^\$ pointsctl preflight"),
         _COUNTS_TO_EXIT,
         (r"^\[\d+/\d+\] Plant two defects", r"^planted rls-disabled"),
         (r"^  . fail +target.balances$", r"    expected"),
         _COUNTS_TO_EXIT,
+        (r"^\[\d+/\d+\] One byte of it is changed", r"^\$ "),
+        (r"^pointsctl: backup", r"^\(exit "),
+        (r"^\[\d+/\d+\] With the bytes that were stored", r"^\$ "),
+        (r"^restored in", r"^recorded"),
         (r"^\[\d+/\d+\] The gate asks the ledger", r"^    run"),
         (r"^closed", r"^\(exit 3"),
         (r"^\[\d+/\d+\] The gate is open", r"^open"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -26,6 +27,8 @@ environments:
   production:
     database_url: ${PRODUCTION_DATABASE_URL}
     without: [backup, rehearsal, functions]
+backup:
+  store: ${BACKUP_STORE}
 approvals:
   roles:
     engineering-lead: {title: Engineering lead}
@@ -45,7 +48,7 @@ def examples(language: str) -> list[str]:
     return [found[1] for found in re.finditer(rf"(?ms)^```{language}\n(.*?)^```$", PAGE)]
 
 
-GITHUB, GITLAB = (yaml.safe_load(text) for text in examples("yaml"))
+GITHUB, DRILL, GITLAB = (yaml.safe_load(text) for text in examples("yaml"))
 (SCRIPT,) = examples("sh")
 
 
@@ -110,7 +113,9 @@ def runner(tmp_path: Path, database_url: str) -> Runner:
     deploy = tmp_path / "deploy.sh"
     deploy.write_text("#!/bin/sh\ntouch deployed\n", "utf-8")
     deploy.chmod(0o700)
-    return Runner(tmp_path, {"PRODUCTION_DATABASE_URL": database_url})
+    store = tmp_path / "store"
+    store.mkdir()
+    return Runner(tmp_path, {"PRODUCTION_DATABASE_URL": database_url, "BACKUP_STORE": store.as_uri()})
 
 
 def github(runner: Runner) -> int:
@@ -129,6 +134,11 @@ def wanted(step: Mapping[str, Any], runner: Runner) -> bool:
     condition = step.get("if")
     assert condition in (None, "steps.gate.outputs.open == 'true'")
     return condition is None or runner.outputs.get("open") == "true"
+
+
+def drill_steps() -> list[str]:
+    """What the nightly job does with pointsctl, step by step."""
+    return [step["run"] for step in DRILL["jobs"]["drill"]["steps"] if "pointsctl " in step.get("run", "")]
 
 
 def gitlab(runner: Runner) -> int:
@@ -168,14 +178,28 @@ def test_it_is_deployed_once_the_lead_has_signed_and_no_longer_after_a_change(ru
 
 
 def test_a_database_that_cannot_be_asked_is_no_open_gate(runner: Runner) -> None:
-    blind = Runner(runner.folder, {"PRODUCTION_DATABASE_URL": "postgresql://ada@127.0.0.1:1/points"})
+    lost = "postgresql://ada@127.0.0.1:1/points"
+    blind = Runner(runner.folder, {**runner.variables, "PRODUCTION_DATABASE_URL": lost})
     assert [pipeline(blind) for pipeline in PIPELINES] == [4, 4, 4], blind.said
     assert not blind.deployed
+    assert [blind.run(step) for step in drill_steps()] == [4, 4], blind.said
+
+
+def test_the_nightly_drill_proves_a_backup_and_ends_at_one_that_is_damaged(runner: Runner) -> None:
+    runner.command("init")
+    assert [runner.run(step) for step in drill_steps()] == [0, 0], runner.said
+    proven = json.loads((runner.folder / "drill.json").read_text("utf-8"))
+    assert (proven["holds"], proven["record"]) == (True, 5)
+    for stored in runner.folder.glob("store/backups/production/*/objects/dump/*.gz"):
+        stored.write_bytes(stored.read_bytes()[:-1])
+    create, verify = drill_steps()[0].splitlines()
+    assert runner.run(verify) == 1, runner.said
+    assert runner.run(create) == 0, runner.said
 
 
 def test_every_call_of_the_examples_is_run_here() -> None:
     steps = [step["run"] for step in GITHUB["jobs"]["deploy"]["steps"] if "pointsctl " in step.get("run", "")]
-    run = "\n".join([*steps, *GITLAB["look"]["script"], *GITLAB["deploy"]["script"], SCRIPT])
+    run = "\n".join([*steps, *drill_steps(), *GITLAB["look"]["script"], *GITLAB["deploy"]["script"], SCRIPT])
     fenced = "".join(examples("yaml") + examples("sh"))
     calls = re.findall(r"\bpointsctl [a-z].*", fenced)
     assert calls

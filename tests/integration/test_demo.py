@@ -21,7 +21,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
         env=environment(folder, TMPDIR=str(folder), CI="true"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
@@ -40,7 +40,7 @@ def told() -> tuple[int, str, list[object]]:
     """A whole demo: exit code, what it printed, what is left."""
     with open_directory() as folder:
         process = start(folder)
-        out, _ = process.communicate(timeout=240)
+        out, _ = process.communicate(timeout=300)
         return process.returncode, out, left_behind(folder)
 
 
@@ -53,6 +53,9 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(told: tuple[int, str, l
     assert "public.coupons" in blocked
     assert "validated events add up to" in blocked
     assert "blocked: pre-deployment on sandbox: 2 critical failures" in blocked
+    damaged, proven = out.index("is damaged: objects/dump/"), out.index("restored in ")
+    assert out.index("(exit 1, as expected)") < damaged < proven
+    assert "is proven, the copy is the source" in " ".join(out[proven:].split())
     assert left == []
 
 

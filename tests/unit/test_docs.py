@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,15 @@ from pointsctl import errors, kinds
 from pointsctl.cli.root import app
 from pointsctl.errors import ChecklistError
 from pointsctl.ledger.damage import What
+from pointsctl.model.backup_history import BackupState
+from pointsctl.model.configuration import Backup, LeftOut
 from pointsctl.model.ledger import Kind
 from pointsctl.model.markdown import Markdown
 from pointsctl.model.policy import Policy
+from pointsctl.model.proof import Differs
 from pointsctl.model.standing import State
 from pointsctl.postgres import sqlfiles
+from pointsctl.s3.address import Address
 from pointsctl.sandbox.faults import faults
 from pointsctl.workflow.load_checklist import Loaded, load_checklist
 from tests.support.web_server import serve
@@ -110,11 +115,12 @@ def test_every_error_code_is_explained() -> None:
     assert listed == codes - {errors.PointsctlError.code} | (listed & {errors.PointsctlError.code})
 
 
-def test_every_attack_names_a_test_that_exists() -> None:
-    named = set(re.findall(r"(?m)^\| .+ \| .+ \| `(test_\w+)` \|$", PAGES["docs/approvals.md"]))
+@pytest.mark.parametrize(("page", "at_least"), [("docs/approvals.md", 30), ("docs/backups.md", 20)])
+def test_every_attack_names_a_test_that_exists(page: str, at_least: int) -> None:
+    named = set(re.findall(r"(?m)^\| .+ \| .+ \| `(test_\w+)` \|$", PAGES[page]))
     sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     existing = {name for source in sources for name in re.findall(r"(?m)^def (test_\w+)", source)}
-    assert len(named) > 30
+    assert len(named) > at_least
     assert named <= existing
 
 
@@ -126,6 +132,28 @@ def test_every_kind_of_record_has_its_place(kind: Kind) -> None:
 @pytest.mark.parametrize("state", list(State))
 def test_every_standing_of_an_approval_is_explained(state: State) -> None:
     assert f"| `{state.value}` |" in PAGES["docs/approvals.md"]
+
+
+@pytest.mark.parametrize("state", [*BackupState, "damaged", "missing", "unrecorded", "unknown"])
+def test_every_state_of_a_backup_is_explained(state: str) -> None:
+    assert f"| `{state}` |" in PAGES["docs/backups.md"]
+    assert f"`{state}`" in PAGES["docs/json.md"]
+
+
+@pytest.mark.parametrize("differs", list(Differs))
+def test_every_way_in_which_a_copy_differs_is_explained(differs: Differs) -> None:
+    assert re.search(rf"(?m)^\| .*`{differs.value}`.* \| .+ \|$", PAGES["docs/backups.md"])
+    assert f"`{differs.value}`" in PAGES["docs/json.md"]
+
+
+@pytest.mark.parametrize("key", [*Backup.model_fields, *LeftOut.model_fields])
+def test_every_setting_of_backups_is_explained(key: str) -> None:
+    assert f"`{key}`" in PAGES["docs/backups.md"]
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Address) if field.default == ""])
+def test_every_setting_of_a_bucket_is_explained(field: str) -> None:
+    assert re.search(rf"(?m)^\| .*`{field}`.* \| .+ \|$", PAGES["docs/backups.md"])
 
 
 @pytest.mark.parametrize("what", list(What))
@@ -361,6 +389,30 @@ def test_the_time_that_an_item_took_changes_nothing(length: int) -> None:
     seen = {normal(item_line(summary, time)) for time in ("", "0 ms", "12 ms", "999 ms", "1.2 s", "12.3 s")}
     assert len(seen) == 1
     assert " ms" not in seen.pop()
+
+
+def drill(took: str, rate: str) -> str:
+    return (
+        f"restored in {took}: backup 20300131T080000Z-000001 of sandbox is proven, the copy is the source\n"
+        f"compared: 1 row\nstage  time  amount  rate\ndownload  {took}  947 kB  {rate}\ncatalogue  {took}\n"
+        f"audits  {took}  19  {rate}\nrecorded"
+    )
+
+
+def test_the_time_that_a_drill_took_changes_nothing() -> None:
+    seen = {
+        normal(drill(took, rate)) for took in ("9 ms", "661 ms", "12.3 s", "3 min 4 s") for rate in ("1/s", "9.9 MB/s")
+    }
+    assert len(seen) == 1
+    assert re.search(r"(?m)^download +0\.4 s +960 kB\ncatalogue +0\.4 s\naudits +0\.4 s +19\nrecorded$", seen.pop())
+
+
+def test_a_backup_has_one_stand_in_through_the_whole_story() -> None:
+    stand_ins = StandIns(datetime(2026, 1, 31, 8, 30, 59, tzinfo=UTC))
+    one, other = "20260131T083112Z-0ctyk2", "20260131T083112Z-ytazfd"
+    first, second, again = stand_ins.put(f"{one} {other} {one}").split()
+    assert first == again != second
+    assert len(first) == len(one)
 
 
 def test_made_up_ids_become_the_same_ones_in_every_run_and_stay_different() -> None:

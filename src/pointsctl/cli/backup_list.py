@@ -116,7 +116,8 @@ def _print_narrow(out: Console, found: BackupList, one: ListedBackup) -> None:
 
 
 def _notes(found: BackupList) -> list[str]:
-    notes = [f"{len(found.backups)} backups in {plain(found.store)}"] if found.backups else []
+    number = len(found.backups)
+    notes = [f"{number} backup{'s' * (number != 1)} in {plain(found.store)}"] if number else []
     unfinished, strangers = len(found.contents.unfinished), len(found.contents.strangers)
     if unfinished:
         notes.append(f"{unfinished} unfinished upload{'s' * (unfinished != 1)}, which count as nothing")

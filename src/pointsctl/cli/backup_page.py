@@ -56,7 +56,7 @@ def _facts(shown: ShownBackup) -> Iterator[tuple[str, str]]:
         yield from _manifest_facts(manifest)
     if listed.recorded is not None:
         yield "recorded", f"record {listed.recorded.record.seq}, by {listed.recorded.record.applied_by}"
-    yield "holds", ", ".join(f"{count:,} {what}" for what, count in shown.summary.items())
+    yield "holds", ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in shown.summary.items())
     yield "not read", shown.unread or among.unread
 
 
@@ -86,10 +86,10 @@ def _drill_text(drill: Drill) -> str:
     at, data = minute(drill.record.recorded_at), drill.data
     where = f"into {plain(data.restored_into, _LONGEST)}, record {drill.record.seq}"
     if isinstance(data, VerifiedBackup):
-        audits = "" if data.audits_pass else ", AUDITS FAIL ON IT"
         rows = f"{data.proof.rows:,} rows of {data.proof.tables:,} tables"
-        return f"verified {at}: restored in {about_seconds(data.restore_ms)} {where}, {rows} proven{audits}"
-    return f"REFUTED {at}: {plain(data.why, _LONGEST)}, {where}"
+        return f"verified {at}: restored in {about_seconds(data.restore_ms)} {where}, {rows} proven{data.objection}"
+    # Where nothing was compared, nothing may have been restored either.
+    return f"REFUTED {at}: {plain(data.why, _LONGEST)}, {where if data.proof else f'record {drill.record.seq}'}"
 
 
 def _document(shown: ShownBackup) -> dict[str, Any]:
