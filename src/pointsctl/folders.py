@@ -21,7 +21,7 @@ def linked_into_place(target: Path) -> Iterator[BinaryIO]:
     Folders that are missing are made. Raises FileExistsError when something is at `target` already: a link never replaces
     anything, also when many try at once. Raises OSError.
     """
-    changed = {target.parent, *_made(target.parent)}
+    changed = {target.parent, *make_folder(target.parent)}
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -68,8 +68,8 @@ def remove_unfinished(folder: Path) -> None:
                 path.unlink()
 
 
-def _made(folder: Path) -> list[Path]:
-    """Make the folder and those above it that are missing; the folders that hold the new ones."""
+def make_folder(folder: Path) -> list[Path]:
+    """Make the folder and those above it that are missing, private ones; the folders that hold the new ones. Raises OSError."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from pointsctl import kinds
 from pointsctl.backup_engines.interface import Engine, Restored, Taken
-from pointsctl.errors import PointsctlError
+from pointsctl.errors import PointsctlError, RefusedError
 from pointsctl.model.backup import ManifestError, ObjectName
 from pointsctl.model.canonical import canonical_text
 from pointsctl.model.configuration import Backup
@@ -138,3 +138,14 @@ def test_a_database_that_is_not_there_is_an_error_of_ours(engine: Engine, admin_
     ):
         with pytest.raises(PointsctlError):
             use()
+
+
+def test_an_address_that_leads_elsewhere_in_the_meantime_is_refused(
+    engine: Engine, admin_url: str, tmp_path: Path
+) -> None:
+    """As one that names two hosts, or a name of two servers: the backup would bear the name of the wrong database."""
+    source = source_of(admin_url)
+    other = replace(source, identity=replace(source.identity, database_oid=source.identity.database_oid + 1))
+    with pytest.raises(RefusedError):
+        engine.take(other, tmp_path, limit(), NoProgress())
+    assert list(tmp_path.iterdir()) == []

@@ -153,12 +153,19 @@ def test_a_store_that_is_not_there_is_not_an_empty_one(place: Place, tmp_path: P
         lambda: store.get_file("a/b", tmp_path / "got", LIMIT, NEVER),
         lambda: store.delete(["a/b"]),
         lambda: store.protected_until("a/b"),
-        lambda: store.abandon("a"),
+        lambda: store.abandon("a", datetime.now(UTC)),
         lambda: store.posture("a"),
     ):
         with pytest.raises(StorageError) as caught:
             use()
         assert not isinstance(caught.value, NotStoredError)
+
+
+def test_a_store_that_was_prepared_is_there_and_empty(place: Place) -> None:
+    store = open_store(place.url)
+    store.prepare()
+    assert store.names("a") == []
+    assert store.posture("a").address == store.address
 
 
 @pytest.mark.parametrize(
@@ -291,7 +298,7 @@ def test_a_stop_in_the_middle_ends_it_and_the_next_call_goes_on(place: Place, tm
     store.put("a/c", b"")
     assert store.names("a") == ["a/c"]
     store.put_file("a/b", path, sha256, NEVER)
-    store.abandon("a")
+    store.abandon("a", datetime.now(UTC) + timedelta(hours=1))
     stopped.requested = False
     with pytest.raises(InterruptedByOperatorError):
         store.get_file("a/b", tmp_path / "got", path.stat().st_size, stopped, moved=stop)

@@ -211,6 +211,16 @@ def test_the_drill_is_named_with_its_measured_time(tmp_path: Path) -> None:
     assert found.evidence["restore_ms"] == 38_400
 
 
+@pytest.mark.parametrize("proves", ["restored", "content"])
+def test_a_copy_without_a_table_is_no_restored_database(tmp_path: Path, proves: str) -> None:
+    """What a backup of the wrong database holds, or one that leaves every schema out."""
+    empty = replace(PROOF, tables=0, rows=0, left_out=("schema public with 8 tables",))
+    taken = created().model_copy(update={"summary": {"tables": 0}})
+    found = look(tmp_path, proves, taken, verified(proof=empty))
+    assert (found.outcome, found.observed) == (Outcome.FAIL, "0 tables")
+    assert "schema public" in found.summary
+
+
 def test_audits_and_indexes_of_the_copy_count_unless_the_item_says_otherwise(tmp_path: Path) -> None:
     bad_audit = (created(), verified(None, FAILED))
     assert "rls-policies" in look(tmp_path, "content", *bad_audit).summary
@@ -337,3 +347,10 @@ def test_a_backup_that_was_removed_since_opens_no_gate(tmp_path: Path) -> None:
     found = at_the_gate(made, manifest().digest)
     assert found is not None
     assert found.outcome is Outcome.PENDING
+
+
+def test_a_backup_that_has_grown_old_since_it_was_seen_opens_no_gate(tmp_path: Path) -> None:
+    made = case(tmp_path, "taken", shown=unreachable, now=CREATED + 2 * DAY)
+    found = at_the_gate(made, manifest().digest)
+    assert found is not None
+    assert (found.outcome, "old" in found.summary) == (Outcome.FAIL, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,9 @@ def test_what_killed_writers_left_is_cleaned_up_and_what_is_being_written_is_not
     (root / "a" / ".mine").write_bytes(b"mine")
     with (root / "a" / ".unfinished-alive").open("wb") as alive:
         fcntl.flock(alive, fcntl.LOCK_EX)
-        store.abandon("a")
+        store.abandon("a", datetime.now(UTC))
         assert sorted(path.name for path in (root / "a").iterdir()) == [".mine", ".unfinished-alive", "b"]
-    store.abandon("a")
+    store.abandon("a", datetime.now(UTC))
     assert sorted(path.name for path in (root / "a").iterdir()) == [".mine", "b"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,9 +96,34 @@ def test_an_unfinished_upload_is_not_there_and_can_be_given_up(store: S3, object
     for key in (address.key("a/b"), address.key("ab/c")):
         client.create_multipart_upload(Bucket=address.bucket, Key=key)
     assert store.names("a") == []
-    store.abandon("a")
+    store.abandon("a", datetime.now(UTC) - timedelta(hours=1))
+    assert len(client.list_multipart_uploads(Bucket=address.bucket, Prefix=address.prefix)["Uploads"]) == 2
+    store.abandon("a", datetime.now(UTC) + timedelta(hours=1))
     left = client.list_multipart_uploads(Bucket=address.bucket, Prefix=address.prefix).get("Uploads", ())
     assert [one["Key"] for one in left] == [address.key("ab/c")]
+
+
+_DOWNLOADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from pointsctl.workflow.open_store import open_store
+from tests.support.stores import NEVER
+store, folder, size = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(lambda number: store.get_file("a/large", folder / str(number), size, NEVER), range(4)))
+sys.stdout.write(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+
+
+def test_several_large_downloads_at_once_stay_in_bounded_memory(
+    object_store: ObjectStore, store: S3, tmp_path: Path
+) -> None:
+    address, size = Address.parse(store.address), 64 * MIB
+    object_store.client().put_object(Bucket=address.bucket, Key=address.key("a/large"), Body=bytes(size))
+    argv = [sys.executable, "-c", _DOWNLOADS, store.address, str(tmp_path), str(size)]
+    done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 150 * MIB
 
 
 def test_parts_of_somebody_elses_upload_are_never_taken_for_ours(

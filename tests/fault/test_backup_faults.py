@@ -13,12 +13,14 @@ import psutil
 import pytest
 
 from pointsctl.backup_stores.file import File
+from pointsctl.cli.backup_list import state_of
 from pointsctl.errors import ConnectionLostError, ExitCode, PointsctlError
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ledger import Kind
 from pointsctl.postgres.cluster import THROW_AWAY_SETTINGS, PrivateCluster, TcpAccess
 from pointsctl.postgres.connection import connect
 from pointsctl.sandbox.databases import SUPERUSER, create_points_database, prepare_roles
+from pointsctl.workflow.list_backups import list_backups
 from pointsctl.workflow.stored_backups import require_whole, stored_backups
 from tests.support.audits import execute
 from tests.support.backup_child import run_child
@@ -127,6 +129,20 @@ def test_kill_9_at_any_moment_of_verify_leaves_no_scratch_after_the_next_run(pro
     assert fingerprint(project.url) == before
     with Ledger(project.url) as ledger:
         assert ledger.last(Kind.BACKUP_REFUTED) is None
+
+
+@pytest.mark.parametrize(("moment", "state"), [("create-stored", "unrecorded"), ("create-recorded", "unverified")])
+def test_kill_9_between_the_manifest_and_the_end_loses_nothing(project: BackupProject, moment: str, state: str) -> None:
+    assert run_child(moment, project, 0)[0] != 0
+    assert assert_only_whole_backups(project) == 1
+    assert [state_of(one, "") for one in list_backups(project.request()).backups] == [state]
+    stored = project.stored()
+    manifest = project.create(resume=True).manifest
+    assert project.stored() == stored
+    assert project.left_over() == []
+    [listed] = list_backups(project.request()).backups
+    assert (listed.id, state_of(listed, "")) == (manifest.id, "unverified")
+    assert project.verify().proof.holds
 
 
 def _terminate(url: str, where: str) -> None:

@@ -25,7 +25,7 @@ from pointsctl.s3.connection import Patience
 from tests.support.object_store import READER_KEY, SECRET_KEY, ObjectStore, credentials
 from tests.support.stores import MIB, NEVER, a_file, bytes_of
 from tests.support.tcp_proxy import Exchange, Proxy, tcp_proxy
-from tests.support.web_server import closed_port
+from tests.support.web_server import closed_port, serve
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 PATIENT = Patience(connect=5, read=30, attempts=2)
@@ -205,6 +205,17 @@ def test_a_store_that_overwrites_with_parts_is_refused(overwriter: Callable[[str
     with pytest.raises(RefusedError, match="overwrites an object that arrives in parts"):
         store.put_file("a/b", path, sha256, NEVER)
     assert store.names("a") == []
+
+
+def test_a_web_page_is_no_listing(bucket: str) -> None:
+    """It comes with 200, and boto3 reads it as a listing of nothing."""
+    with serve() as server:
+        for path in (f"/{bucket}", f"/{bucket}/"):
+            server.answer(path, body=b"<html><body>It works!</body></html>")
+        store = S3(Address.parse(f"s3://{bucket}/p?endpoint={server.url}&region=x"), IMPATIENT)
+        for use in (lambda: store.names("a"), lambda: store.posture("a")):
+            with pytest.raises(StorageError, match="no object store"):
+                use()
 
 
 def test_nobody_answers(bucket: str) -> None:

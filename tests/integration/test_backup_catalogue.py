@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 
 from pointsctl.backup_stores.interface import Store
 from pointsctl.cli.backup_list import state_of
-from pointsctl.errors import ContextMissingError, RefusedError, StorageError, UsageError
+from pointsctl.errors import BackupDamagedError, ContextMissingError, RefusedError, StorageError, UsageError
 from pointsctl.ledger.store import Ledger
-from pointsctl.model.backup import Manifest
+from pointsctl.model.backup import LONGEST_MANIFEST, Manifest
 from pointsctl.model.ledger import Kind
 from pointsctl.workflow import prune_backups as pruning
 from pointsctl.workflow.backup_request import BackupRequest
@@ -20,6 +21,7 @@ from pointsctl.workflow.list_backups import list_backups
 from pointsctl.workflow.prune_backups import Pruning, prune_backups
 from pointsctl.workflow.record_backup import record_created, record_pruned
 from pointsctl.workflow.show_backup import show_backup
+from pointsctl.workflow.stored_backups import require_whole, stored_backups
 from tests.support.backup_requests import OLGA, backup_request
 from tests.support.ledgers import installed
 from tests.support.recorded_backups import put_verified_backup
@@ -221,6 +223,41 @@ def test_uploads_that_never_ended_go_after_a_day(place: Place) -> None:
     assert done.removed == (old.id,)
     assert by_id(done)[young.id] == "its upload may still go on"
     assert "its manifest is missing" in by_id(done)[robbed.id]
+
+
+def test_an_upload_that_ends_while_others_are_removed_stays(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, _ = place.verified(20), place.verified(1)
+    late = place.unverified(1.1, recorded=False, with_manifest=False)
+    delete = type(place.store).delete
+
+    def resumed(self: Store, names: list[str]) -> None:
+        if late.name not in self.names("backups/production"):
+            self.put(late.name, late.text().encode())
+        delete(self, names)
+
+    monkeypatch.setattr(type(place.store), "delete", resumed)
+    with pytest.raises(StorageError, match="it is a backup by now"):
+        place.prune()
+    assert old.id not in place.names()
+    assert require_whole(stored_backups(place.store, "production").find(late.id)) == late
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def _too_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(LONGEST_MANIFEST + 1)
+
+
+@pytest.mark.parametrize("make", [_link, _too_large, os.mkfifo])
+def test_a_manifest_that_is_none_spoils_only_its_own_backup(place: Place, make: Callable[[Path], None]) -> None:
+    good, bad = place.verified(2), place.unverified(1, recorded=False, with_manifest=False)
+    make(place.folder / "store" / bad.name)
+    assert place.states() == {good.id: "verified", bad.id: "damaged"}
+    with pytest.raises(BackupDamagedError):
+        require_whole(stored_backups(place.store, "production").find(bad.id))
 
 
 def test_without_a_ledger_nothing_is_removed(tmp_path: Path, empty_database_url: str) -> None:

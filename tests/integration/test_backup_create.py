@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from pointsctl.backup_stores.file import File
-from pointsctl.errors import ContextMissingError, ExitCode, InterruptedByOperatorError, RefusedError, StorageError
+from pointsctl.errors import (
+    ConnectionLostError,
+    ContextMissingError,
+    ExitCode,
+    InterruptedByOperatorError,
+    RefusedError,
+    StorageError,
+)
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.backup import Manifest, StoredObject, read_manifest
 from pointsctl.model.ledger import Kind
@@ -155,13 +162,64 @@ def test_a_backup_of_half_the_size_is_kept_recorded_and_bad(project: BackupProje
     assert any(done.manifest.id in name for name in project.stored())
 
 
-def test_a_store_that_is_not_there_is_refused_before_the_dump(project: BackupProject) -> None:
+def test_a_folder_that_is_not_there_yet_is_made_by_the_first_backup(project: BackupProject) -> None:
     project.store.rmdir()
-    stages: list[str] = []
+    assert project.create().manifest.folder in {name.rsplit("/", 1)[0] for name in project.stored()}
 
-    with pytest.raises(StorageError, match="no folder"):
+
+def test_a_folder_that_has_vanished_with_its_backups_is_refused_before_the_dump(
+    project: BackupProject, open_path: Path
+) -> None:
+    """A disk that is not mounted: the backup must not go onto the disk below."""
+    install(project.url, NAME)
+    project.create()
+    project.store.rename(open_path / "away")
+    stages: list[str] = []
+    with pytest.raises(StorageError, match="no folder") as refused:
         project.create(Telling(begins=stages.append))
+    assert "mounted" in refused.value.hint
     assert stages == []
+    assert not project.store.exists()
+
+
+def test_what_vanishes_from_the_store_meanwhile_keeps_the_manifest_back(project: BackupProject) -> None:
+    """Somebody who tidies up takes an upload of many hours for an abandoned one."""
+
+    def tidy(stage: str) -> None:
+        if stage == "upload":
+            next(project.store.rglob("toc.dat")).unlink()
+
+    with pytest.raises(StorageError, match=r"toc\.dat is missing") as failed:
+        project.create(Telling(ends=tidy))
+    assert "--resume" in failed.value.hint
+    assert not [name for name in project.stored() if "/manifest-" in name]
+    assert any(name.endswith("toc.dat") for name in project.create(resume=True).manifest.model_dump_json().split('"'))
+    assert project.verify(unrecorded=True).proof.holds
+
+
+def test_a_backup_that_fails_leaves_the_one_that_waits_for_its_upload(project: BackupProject) -> None:
+    blocked = BlockedUpload(project.store)
+    with pytest.raises(StorageError):
+        project.create(blocked)
+    blocked.repair()
+    waiting = project.left_over()
+
+    def end(stage: str) -> None:
+        if stage == "dump":
+            _terminate_others(project.url)
+
+    with pytest.raises(ConnectionLostError):
+        project.create(Telling(begins=end))
+    assert project.left_over() == waiting
+    assert project.create(resume=True).manifest.objects
+
+
+def _terminate_others(url: str) -> None:
+    execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database() AND usename = current_user",
+    )
 
 
 def test_ctrl_c_while_the_dump_runs_leaves_nothing(project: BackupProject) -> None:

@@ -1,7 +1,7 @@
 """A process that takes or verifies a backup, and is killed as by `kill -9` at the moment that it is told of so many events.
 
 Called as `python -m tests.support.backup_child create|verify FOLDER URL NUMBER`; prints how many events there were when it
-comes to its end before.
+comes to its end before. `create-stored` is killed before the record of what is stored, `create-recorded` right after it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any, NoReturn
 
 from pointsctl.model.progress import Unit
+from pointsctl.workflow import create_backup
+from pointsctl.workflow.record_backup import record_created
 from tests.support.backup_projects import BackupProject
 
 _PATIENCE_S = 120
@@ -63,9 +66,22 @@ def run_child(what: str, project: BackupProject, last: int) -> tuple[int, int]:
     return done.returncode, int(done.stdout or 0)
 
 
+def _die(*_: object) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def _deadly_record(*given: Any) -> NoReturn:
+    record_created(*given)
+    _die()
+
+
 def main(what: str, folder: str, url: str, last: str) -> None:
     """Do it."""
     project, deadly = BackupProject(Path(folder), url), Deadly(int(last))
+    if what in ("create-stored", "create-recorded"):
+        vars(create_backup)["record_created"] = _deadly_record if what == "create-recorded" else _die
+        what = "create"
     if what == "create":
         project.create(deadly)
     else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 
-from pointsctl.backup_stores.interface import AlreadyStoredError, Moved, NotStoredError, Store, parts_of
+from pointsctl.backup_stores.interface import AlreadyStoredError, Moved, NoFileError, NotStoredError, Store, parts_of
 from pointsctl.errors import StorageError, UsageError
 from pointsctl.files import copy, new_private_file, see
-from pointsctl.folders import linked_into_place, remove, remove_unfinished, walk
+from pointsctl.folders import linked_into_place, make_folder, remove, remove_unfinished, walk
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.posture import Posture
 
@@ -40,6 +42,13 @@ class File(Store):
     def address(self) -> str:
         """The folder's URL."""
         return self._root.as_uri()
+
+    def prepare(self) -> None:
+        """Make the folder, and a file in it that is gone at once."""
+        with self._described("cannot put anything into"):
+            make_folder(self._root)
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
 
     def put(self, name: str, data: bytes, *, retain_until: datetime | None = None) -> None:  # noqa: ARG002  (a folder cannot lock)
         """Write beside, flush to the disk, then link into place."""
@@ -114,7 +123,7 @@ class File(Store):
         with self._opened(name):
             return None
 
-    def abandon(self, prefix: str) -> None:
+    def abandon(self, prefix: str, begun_before: datetime) -> None:  # noqa: ARG002  (a writer's lock tells)
         """Remove the unfinished files that nobody is writing."""
         start = self._target(prefix)
         with self._described("cannot clean up"):
@@ -171,9 +180,13 @@ class File(Store):
             except (FileNotFoundError, NotADirectoryError):
                 hint = "was it removed? see what is there: `pointsctl backup list`"
                 raise NotStoredError(f"there is no {name!r} in {self.address}", hint=hint) from None
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                raise self._no_file(name) from None
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise StorageError(f"{name!r} in {self.address} is no file", hint="look at what it is")
+                    raise self._no_file(name)
                 yield file
 
     def _holds(self, name: str, sha256: str, cancellation: Cancellation) -> bool:
@@ -190,6 +203,9 @@ class File(Store):
     def _taken(self, name: str) -> AlreadyStoredError:
         message = f"there is {name!r} in {self.address} already"
         return AlreadyStoredError(message, hint="what is in the store is never overwritten")
+
+    def _no_file(self, name: str) -> NoFileError:
+        return NoFileError(f"{name!r} in {self.address} is no file", hint="look at what it is")
 
     def _too_large(self, name: str, limit: int) -> StorageError:
         message = f"{name!r} in {self.address} has more than {limit:,} bytes"

@@ -28,6 +28,10 @@ class NotStoredError(StorageError):
     """There is nothing of that name."""
 
 
+class NoFileError(StorageError):
+    """What is under the name is no file but a link, a folder or a pipe."""
+
+
 class Store(ABC):
     """Base of every store; the kind is the scheme of its URL. Names are parts of letters, digits, `.`, `_`, `-` with `/` between.
 
@@ -43,6 +47,14 @@ class Store(ABC):
     @abstractmethod
     def address(self) -> str:
         """The store as people know it, without credentials."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the store where that is ours to do, and see that something can be put there.
+
+        Called before work that takes hours. Raises StorageError when nothing can be put there, RefusedError for a store that
+        would overwrite, and what reaching it raises.
+        """
 
     @abstractmethod
     def put(self, name: str, data: bytes, *, retain_until: datetime | None = None) -> None:
@@ -104,8 +116,11 @@ class Store(ABC):
         """Until when the store itself refuses to delete it; None when it would not refuse."""
 
     @abstractmethod
-    def abandon(self, prefix: str) -> None:
-        """Clean up what uploads that were cut off have left below the folder `prefix`; nothing that is stored is touched."""
+    def abandon(self, prefix: str, begun_before: datetime) -> None:
+        """Clean up what uploads that were cut off have left below the folder `prefix`; nothing that is stored is touched.
+
+        Only what was begun before that moment: a store cannot always tell an upload that was cut off from one under way.
+        """
 
     @abstractmethod
     def posture(self, prefix: str) -> Posture:

@@ -38,6 +38,10 @@ class S3(Store):
         """Bucket, prefix and endpoint."""
         return self._connection.address.url
 
+    def prepare(self) -> None:
+        """Put a small object twice: see `s3/conditional`."""
+        self._upload.refuse_overwriters()
+
     def put(self, name: str, data: bytes, *, retain_until: datetime | None = None) -> None:
         """One request with `If-None-Match: *`. Raises RefusedError for a store that would overwrite all the same."""
         if not self._upload.put(self._key(name), data, retain_until):
@@ -95,12 +99,13 @@ class S3(Store):
             self.get(name, 0)
         return self._retention.until(self._key(name))
 
-    def abandon(self, prefix: str) -> None:
-        """Abort the uploads that were begun there, also one that is on its way now."""
+    def abandon(self, prefix: str, begun_before: datetime) -> None:
+        """Abort the uploads that were begun there before that moment, by the store's clock, also one that still goes on."""
         parts_of(prefix)
         multipart = Multipart(self._connection, self._retention)
-        for key, upload in multipart.unfinished(f"{self._connection.address.key(prefix)}/"):
-            multipart.abort(key, upload)
+        for one in multipart.unfinished(f"{self._connection.address.key(prefix)}/"):
+            if one.begun_at < begun_before:
+                multipart.abort(one.key, one.id)
 
     def posture(self, prefix: str) -> Posture:
         """What the bucket says about itself, and what somebody without credentials may do there."""

@@ -1,11 +1,14 @@
-"""A console that a closed pipe makes silent, so that the command comes to its end with its own exit code."""
+"""The console of every command: no blanks at the ends of rows, and silent when the pipe behind it is closed."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 
 
 class Terminal(Console):
@@ -23,7 +26,49 @@ class Terminal(Console):
             emoji=False,
             legacy_windows=False,
         )
+        self.push_render_hook(_WithoutBlanks())
 
     def on_broken_pipe(self) -> None:
         """Stay silent. rich would exit with 1, which is a verdict; that the pipe is closed is told at the end."""
         self.quiet = True
+
+
+class _WithoutBlanks(RenderHook):
+    """Has everything printed without the blanks that rich fills the rows of a table up with."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Trimmed(one) for one in renderables]
+
+
+@dataclass(frozen=True)
+class _Trimmed:
+    shown: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from _trimmed(console.render(self.shown, options))
+
+
+def _trimmed(segments: Iterable[Segment]) -> Iterator[Segment]:
+    # A row may end with several segments of blanks: they are held back until something follows that is shown. What ends
+    # without a line end, as a prompt does, keeps its blank.
+    blanks: list[Segment] = []
+    for segment in _by_line_ends(segments):
+        if segment.text == "\n":
+            blanks.clear()
+        elif not segment.text.strip(" ") and not segment.control:
+            blanks.append(segment)
+            continue
+        shown = segment.text.rstrip(" ")
+        yield from blanks
+        yield Segment(shown, segment.style, segment.control)
+        blanks = [Segment(segment.text[len(shown) :], segment.style)] if shown != segment.text else []
+    yield from blanks
+
+
+def _by_line_ends(segments: Iterable[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        for number, text in enumerate(segment.text.split("\n")):
+            if number:
+                yield Segment.line()
+            if text or segment.control:
+                yield Segment(text, segment.style, segment.control)

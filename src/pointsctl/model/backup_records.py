@@ -113,6 +113,14 @@ class VerifiedBackup(_OfADrill):
             raise ValueError("audits that say two things at once")
         return self
 
+    @property
+    def objection(self) -> str:
+        """What the audits have against the copy, as the end of a sentence; an empty text when they passed."""
+        if self.audits_pass:
+            return ""
+        looked = any(audit.outcome is not Outcome.SKIP for audit in self.audits)
+        return ", AUDITS FAIL ON IT" if looked else ", no audit ran on it"
+
 
 class RefutedBackup(_OfADrill):
     """`data` of `backup.refuted`: `why` in a sentence; `proof` None where no copy could be made to compare."""

@@ -124,6 +124,8 @@ def _elements(table: CatalogueObject) -> dict[str, str]:
     body = table.text.partition("(\n")[2].partition("\n)")[0]
     for line in body.split("\n"):
         begins = _ELEMENT.match(line)
+        if not begins and not found:
+            continue  # no element at all, as of a table that has its columns from another one
         if begins:
             name = _unquoted(begins["name"])
             key = f"constraint {name} on" if begins["constraint"] else f"column {name} of"

@@ -41,7 +41,6 @@ def same_content(asked: InQuestion, *, audits_must_pass: bool, indexes_must_be_c
     if isinstance(found, Observation):
         return found
     proof = found.proof
-    left_out = f"; left out on purpose: {plain(', '.join(proof.left_out), 200)}" if proof.left_out else ""
     observed = f"{proof.rows:,} rows in {proof.tables:,} tables, {proof.objects:,} objects"
     checked = f"{proof.indexes_checked:,} indexes" if proof.indexes_checked is not None else "NO index"
     evidence = {**_drill_evidence(asked), "proof": proof.model_dump(mode="json"), "audits": _audits(found)}
@@ -50,7 +49,7 @@ def same_content(asked: InQuestion, *, audits_must_pass: bool, indexes_must_be_c
         text, hint = problem
         return Observation.failed(text, observed=text, expected=expected, hint=hint, evidence=evidence)
     return Observation.passed(
-        f"the copy is the source: {observed}; {checked} checked, {len(found.audits)} audits run{left_out}",
+        f"the copy is the source: {observed}; {checked} checked, {len(found.audits)} audits run{_left_out(found)}",
         observed=observed,
         expected=expected,
         evidence=evidence,
@@ -94,7 +93,27 @@ def _drilled(asked: InQuestion, expected: str) -> VerifiedBackup | Observation:
         return Observation.pending(
             f"{backup.in_a_sentence} by a restore", expected=expected, hint=asked.verify(), evidence=asked.evidence()
         )
-    return backup.verification
+    return (
+        backup.verification
+        if backup.verification.proof.tables
+        else _without_tables(asked, backup.verification, expected)
+    )
+
+
+def _without_tables(asked: InQuestion, found: VerifiedBackup, expected: str) -> Observation:
+    """What was taken of the wrong database, or leaves everything out, may be restored and is worth nothing."""
+    return Observation.failed(
+        f"backup {asked.backup.id} holds no table{_left_out(found)}",
+        observed="0 tables",
+        expected=expected,
+        hint=f"see `backup.leave_out` and the environment's database_url, then {asked.create()}",
+        evidence=_drill_evidence(asked),
+    )
+
+
+def _left_out(found: VerifiedBackup) -> str:
+    names = found.proof.left_out
+    return f"; left out on purpose: {plain(', '.join(names), 200)}" if names else ""
 
 
 def _differences(refutation: RefutedBackup) -> JsonValue:

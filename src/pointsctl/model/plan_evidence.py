@@ -114,11 +114,10 @@ def _backup(history: History) -> ProofEvidence | Absent:
         return Absent(absent=_missing_backup(history.backups)[:400])
     record = backup.drills[-1].record
     restored = f"restored in {about_seconds(verification.restore_ms)}"
-    audits = "" if verification.audits_pass else ", AUDITS FAIL ON IT"
     return ProofEvidence(
         seq=record.seq,
         hash=record.hash,
-        summary=f"{backup.id} of {size(backup.data.stored_size)}, {restored}{audits}, taken {minute(backup.taken_at)}",
+        summary=f"{backup.id} of {size(backup.data.stored_size)}, {restored}{verification.objection}, taken {minute(backup.taken_at)}",
         recorded_at=record.recorded_at,
         subject=backup.digest,
         since=backup.taken_at,

@@ -10,7 +10,9 @@ from pointsctl.model.ages import minute
 from pointsctl.model.duration import format_duration
 from pointsctl.model.posture_rules import SHORTEST_RETENTION
 
-_UPLOAD_TAKES = timedelta(days=1)
+UPLOAD_TAKES = timedelta(days=1)
+"""After how long an upload without a manifest counts as abandoned."""
+
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -86,7 +88,7 @@ def protected_until(taken_at: datetime, retention: timedelta, locked_until: date
 
 def is_abandoned(begun_at: datetime, now: datetime) -> bool:
     """Whether an upload that has no manifest will not get one any more."""
-    return now - begun_at > _UPLOAD_TAKES
+    return now - begun_at > UPLOAD_TAKES
 
 
 def _counts(one: Candidate, now: datetime) -> bool:

@@ -27,6 +27,14 @@ PROGRAM = "pg_amcheck"
 _SCHEMA = "pointsctl_amcheck"
 _CORRUPT = 2  # what pg_amcheck ends with when it has looked and found damage
 _SHOWN = 300
+# An event trigger that came back with the copy may refuse every change of it, or make others. Before 17, those that are
+# declared ALWAYS cannot be kept from it.
+_QUIET = """
+SELECT pg_catalog.set_config(name, value, false)
+FROM (VALUES ('event_triggers', 'off'), ('session_replication_role', 'replica')) AS quiet (name, value)
+JOIN pg_catalog.pg_settings USING (name)
+WHERE pg_catalog.has_parameter_privilege(name, 'SET')
+"""
 _HEAD = re.compile(r'^(btree index|heap table) "(.*)"(?:, (block .*))?:$')
 _EXPECTED = {"btree index": "every row of its table, in order", "heap table": "whole rows"}
 _KIND = {"btree index": "index", "heap table": "table"}
@@ -95,6 +103,7 @@ def _extension(connection: Connection) -> Iterator[None]:
         there = connection.execute(statement).fetchone() is not None
         if not there:
             schema = sql.Identifier(_SCHEMA)
+            connection.execute(_QUIET.encode())
             connection.execute(sql.SQL("create schema {}").format(schema))
             connection.execute(sql.SQL("create extension amcheck schema {}").format(schema))
     try:

@@ -15,8 +15,10 @@ CONNECTION = "service=pointsctl"
 """The argument of `--dbname`: what it means is in the service file that the environment names."""
 
 _SERVICE = "pointsctl"
-# The program has a name of its own, and goes to the one server that the connection is on.
-_OWN = frozenset({"application_name", "client_encoding", "load_balance_hosts", "service", "target_session_attrs"})
+# The program has a name of its own, goes to the one server that the connection is on, and finds the password in our file.
+_OWN = frozenset(
+    {"application_name", "client_encoding", "load_balance_hosts", "passfile", "service", "target_session_attrs"}
+)
 # What our libpq fills in itself, and an older one of the program does not know.
 _FILLED_IN = {"sslcertmode": "allow"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -61,7 +62,12 @@ def major_of(root: Path) -> int | None:
     """The major version of an installation, by its own word; None when it cannot be run."""
     try:
         said = subprocess.run(
-            [str(root / "bin" / "postgres"), "--version"], capture_output=True, timeout=_PATIENCE_S, check=False
+            [str(root / "bin" / "postgres"), "--version"],
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

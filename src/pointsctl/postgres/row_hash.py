@@ -102,7 +102,8 @@ def _value(column: Column) -> sql.Composed:
     if not column.sent:
         return sql.Composed([name])
     if column.sent == "text":
-        return sql.SQL("{}::pg_catalog.text").format(name)
+        # In a collation that takes letters for equal, they have one hash.
+        return sql.SQL('{}::pg_catalog.text COLLATE pg_catalog."C"').format(name)
     return sql.SQL("{}({})").format(sql.Identifier("pg_catalog", column.sent), name)
 
 

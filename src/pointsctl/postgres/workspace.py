@@ -132,10 +132,13 @@ def require_room(base: Path, needed: int) -> None:
 def _make(base: Path, purpose: str) -> tuple[Path, IO[str]]:
     # As root a server of ours runs as another user, who has to pass through to its own part.
     mode = 0o711 if Account.of_this_process().drop else 0o700
+    try:
+        make_passable(base)
+    except OSError as error:
+        raise _failed("made", base, error) from error
     for _ in range(_ATTEMPTS):
         folder = base / f"pointsctl-work-{os.geteuid()}-{secrets.token_hex(6)}"
         try:
-            make_passable(base)
             folder.mkdir(mode=0o700)
             folder.chmod(mode)
             lock = _try_to_lock(folder)

@@ -21,7 +21,8 @@ from pointsctl.s3.connection import REQUESTS, Connection
 from pointsctl.s3.failures import MISSING, code_of
 from pointsctl.s3.parts import MIB
 
-_RANGE = 8 * MIB
+# Of several downloads at once each holds some of these: twice as much takes more memory than the whole process may.
+_RANGE = 4 * MIB
 _EMPTY = {"InvalidRange", "416"}
 _T = TypeVar("_T")
 _BROKEN = (HTTPClientError, IncompleteReadError)

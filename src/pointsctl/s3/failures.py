@@ -18,7 +18,7 @@ from pointsctl.errors import (
 )
 from pointsctl.model.escape import plain
 
-_RESUME = "then go on where it stopped: `pointsctl backup create --resume`"
+_AGAIN = "then run it again"
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "InvalidToken"}
 _REJECTED = {
     "InvalidAccessKeyId",
@@ -96,22 +96,22 @@ def _answered(code: str, status: int, what: str, store: str) -> PointsctlError:
         if code in codes:
             return kind(f"{what} {store}: {reason} ({name})", hint=hint)
     if status >= 500:
-        hint = f"see the store's own status; {_RESUME}"
+        hint = f"see the store's own status; {_AGAIN}"
         return StorageError(f"{what} {store}: the store failed again and again ({name})", hint=hint)
     return StorageError(f"{what} {store}: the store refused ({name})", hint="see what the store's manual says about it")
 
 
 _ANSWERS: tuple[tuple[set[str], type[PointsctlError], str, str], ...] = (
-    (_EXPIRED, AuthenticationFailedError, "the credentials have expired", f"renew them, {_RESUME}"),
+    (_EXPIRED, AuthenticationFailedError, "the credentials have expired", f"renew them, {_AGAIN}"),
     (_REJECTED, AuthenticationFailedError, "the credentials are not accepted", "see AWS_PROFILE, AWS_ACCESS_KEY_ID and the like"),
     (_DENIED, PermissionMissingError, "the credentials may not do that", "let them, or use others; see the bucket's policy"),
-    (_SKEWED, AuthenticationFailedError, "this machine's clock is too far from the store's", f"set the clock, {_RESUME}"),
-    (_BUSY, StorageError, "the store asked to slow down, again and again", f"wait a little, {_RESUME}"),
-    (_DAMAGED, StorageError, "the bytes that arrived are not those that were sent", f"see the network and the disk; {_RESUME}"),
-    (_FULL, StorageError, "the store has no room for it", f"make room, {_RESUME}"),
+    (_SKEWED, AuthenticationFailedError, "this machine's clock is too far from the store's", f"set the clock, {_AGAIN}"),
+    (_BUSY, StorageError, "the store asked to slow down, again and again", f"wait a little, {_AGAIN}"),
+    (_DAMAGED, StorageError, "the bytes that arrived are not those that were sent", f"see the network and the disk; {_AGAIN}"),
+    (_FULL, StorageError, "the store has no room for it", f"make room, {_AGAIN}"),
     (_ELSEWHERE, StorageError, "the bucket is in another region", "name it: `region=...` in the store's address"),
     ({"NoSuchBucket"}, StorageError, "there is no such bucket", "see the name in `backup.store`, and the credentials' account"),
-    ({"NoSuchUpload"}, StorageError, "the unfinished upload is gone", f"somebody or a lifecycle rule removed it; {_RESUME}"),
+    ({"NoSuchUpload"}, StorageError, "the unfinished upload is gone", f"somebody or a lifecycle rule removed it; {_AGAIN}"),
     (TAKEN, StorageError, "somebody replaced the object meanwhile", "find out who; what is stored is never replaced by pointsctl"),
     (UNKNOWN_QUESTION, StorageError, "the store does not know how to do that", "use a store that does"),
 )  # fmt: skip
@@ -132,9 +132,9 @@ def _unanswered(error: BotoCoreError, what: str, store: str) -> PointsctlError:
         hint = "see the endpoint, and whether it runs"
         return ServerUnreachableError(f"{what} {store}: no connection", hint=hint)
     if isinstance(error, boto.ReadTimeoutError):
-        hint = f"see the network and the store's status; {_RESUME}"
+        hint = f"see the network and the store's status; {_AGAIN}"
         return TookTooLongError(f"{what} {store}: no answer within the time limit", hint=hint)
     if isinstance(error, boto.HTTPClientError | boto.IncompleteReadError):
-        hint = f"see the network and the store's log; {_RESUME}"
+        hint = f"see the network and the store's log; {_AGAIN}"
         return ConnectionLostError(f"{what} {store}: the connection broke, again and again", hint=hint)
     return StorageError(f"{what} {store}: {type(error).__name__}", hint="see the settings of boto3 (~/.aws/config)")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pointsctl.errors import StorageError
 from pointsctl.s3.connection import Connection
@@ -18,11 +19,19 @@ def sizes(connection: Connection, prefix: str) -> dict[str, int]:
     found = {}
     start = f"{connection.address.key(prefix)}/"
     for page in connection.pages("list_objects_v2", "cannot look into", Prefix=start):
+        demand_listing(connection, page)
         for one in page.get("Contents", ()):
             name = connection.address.name(one["Key"])
             if not any(part.startswith(".") or not part for part in name.split("/")):
                 found[name] = int(one["Size"])
     return dict(sorted(found.items()))
+
+
+def demand_listing(connection: Connection, answer: Mapping[str, Any]) -> None:
+    """Raises StorageError for what is no listing: any web page that comes with 200 reads like a bucket with nothing in it."""
+    if "Name" not in answer:
+        message = f"what answers at {connection.address.url} is no object store"
+        raise StorageError(message, hint="see `endpoint` in the address of the store")
 
 
 def delete(connection: Connection, names: Sequence[str]) -> None:

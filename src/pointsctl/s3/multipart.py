@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ from pointsctl.s3.parts import Measured, Part, Sent, Slice, demand_digest
 from pointsctl.s3.retention import Retention
 
 _GONE = {"NoSuchUpload"}
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An upload that was begun and is not finished; `begun_at` by the store's clock."""
+
+    key: str
+    id: str
+    begun_at: datetime
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Multipart:
             # To know which parts are these very bytes, all are measured first; otherwise that goes along with the sending.
             parts = list(measured)
             demand_digest(sent, measured)
-            upload = self._to_go_on_with(sent, [one for _, one in earlier], parts)
+            upload = self._to_go_on_with(sent, [one.id for one in earlier], parts)
         upload = upload or self._begun(sent)
         done, etags = self._send(sent, upload, parts, cancellation, moved)
         if measured.sha256 != sent.sha256 or not self._completed(sent.key, upload.id, done, etags):
@@ -53,12 +63,12 @@ class Multipart:
         demand_digest(sent, measured)
         return done
 
-    def unfinished(self, prefix: str, *, exactly: bool = False) -> list[tuple[str, str]]:
-        """Keys and ids of the uploads that were begun below `prefix` (or for that very key) and are not finished."""
+    def unfinished(self, prefix: str, *, exactly: bool = False) -> list[Begun]:
+        """The uploads that were begun below `prefix` (or for that very key) and are not finished."""
         what = "cannot look for unfinished uploads in"
         pages = self._connection.pages("list_multipart_uploads", what, Prefix=prefix)
-        found = [(one["Key"], one["UploadId"]) for page in pages for one in page.get("Uploads", ())]
-        return [(key, upload) for key, upload in found if key == prefix or not exactly]
+        found = [one for page in pages for one in page.get("Uploads", ()) if one["Key"] == prefix or not exactly]
+        return [Begun(one["Key"], one["UploadId"], one["Initiated"]) for one in found]
 
     def abort(self, key: str, upload: str) -> None:
         """Give an upload up; nothing happens when it is gone."""

@@ -13,6 +13,7 @@ from pointsctl.errors import PermissionMissingError, StorageError
 from pointsctl.model.posture import Posture
 from pointsctl.s3.connection import Connection
 from pointsctl.s3.failures import UNKNOWN_QUESTION
+from pointsctl.s3.listing import demand_listing
 from pointsctl.s3.retention import NO_LOCK, bucket_lock
 
 _EVERYBODY = ("/global/AllUsers", "/global/AuthenticatedUsers")
@@ -49,7 +50,7 @@ class _Asking:
 def posture_of(connection: Connection, prefix: str) -> Posture:
     """How what lies below the folder `prefix` is kept. Raises what reaching the bucket raises."""
     key = f"{connection.address.key(prefix)}/"
-    connection.call("list_objects_v2", "cannot look into", Prefix=key, MaxKeys=1)
+    demand_listing(connection, connection.call("list_objects_v2", "cannot look into", Prefix=key, MaxKeys=1))
     asking = _Asking(connection)
     versioning = asking.ask("get_bucket_versioning", "versioning")
     lock_answer = asking.ask("get_object_lock_configuration", "the Object Lock", NO_LOCK - UNKNOWN_QUESTION)

@@ -32,12 +32,12 @@ class Upload:
         self._connection = connection
         self._retention = retention
         self._multipart = Multipart(connection, retention)
-        self._refuse_overwriters = once(lambda: demand_for_objects(connection))
+        self.refuse_overwriters = once(lambda: demand_for_objects(connection))
         self._refuse_overwriters_in_parts = once(lambda: demand_for_uploads(connection))
 
     def put(self, key: str, data: bytes, until: datetime | None) -> bool:
         """Put `data`; False when something is there already."""
-        self._refuse_overwriters()
+        self.refuse_overwriters()
         nonce, digest = uuid.uuid4().hex, checksum(hashlib.sha256(data).digest())
         put = self._put_once(key, data, digest, until, Metadata={_NONCE: nonce})
         # When the answer to the first try was lost, the second one finds our own object.
@@ -51,7 +51,7 @@ class Upload:
 
         Raises StorageError when the file has not the SHA-256 that it should have.
         """
-        self._refuse_overwriters()
+        self.refuse_overwriters()
         what = f"cannot put {self._connection.address.name(sent.key)!r} into"
         with self._connection.described(what, cancellation):
             size = sent.path.stat().st_size

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pointsctl.errors import RefusedError, UsageError
 from pointsctl.ledger.reading import read_history
@@ -164,7 +165,7 @@ def _authors(request: Request, trust: Trust, git: GitHistory) -> tuple[str, ...]
         if not author.strip() or not author.isprintable() or len(author) > _LONGEST_AUTHOR:
             raise UsageError(f"--author {shown(author)} is no address", hint="name one address each time")
     if git.unknown and request.environment.protected and not request.authors:
-        names = _named([place.name for place in git.unknown])
+        names = _named(_in_folders(git.unknown))
         because = f" ({git.remark})" if git.remark else ""
         message = f"nobody knows who wrote {names}{because}; nobody may approve their own work"
         raise RefusedError(message, hint="commit the files, or name everybody who wrote them with --author")
@@ -172,12 +173,17 @@ def _authors(request: Request, trust: Trust, git: GitHistory) -> tuple[str, ...]
     return tuple(sorted({trust.policy.principal_for(one) or one for one in addresses}))
 
 
+def _in_folders(places: Iterable[Path]) -> list[str]:
+    """Files with the folder that they are in: a migration and what undoes it have the same name."""
+    return [f"{place.parent.name}/{place.name}" for place in places]
+
+
 def _remarks(plan: Plan, trust: Trust, found: FoundContent, git: GitHistory) -> tuple[str, ...]:
     remarks = [git.remark] if git.remark else []
     if git.unknown:
-        remarks.append(f"nobody knows who wrote {_named([place.name for place in git.unknown])}")
+        remarks.append(f"nobody knows who wrote {_named(_in_folders(git.unknown))}")
     if git.differing and git.commit is not None:
-        remarks.append(f"not as in the commit: {_named([place.name for place in git.differing])}")
+        remarks.append(f"not as in the commit: {_named(_in_folders(git.differing))}")
     if found.ignored:
         remarks.append(f"ignored, being no migrations: {_named(found.ignored)}")
     content = plan.content

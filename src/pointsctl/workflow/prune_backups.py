@@ -12,11 +12,11 @@ from pointsctl.errors import PointsctlError, RefusedError, StorageError
 from pointsctl.ledger.reading import read_history
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.ages import minute
-from pointsctl.model.backup import folder_of
+from pointsctl.model.backup import folder_of, manifest_name_parts
 from pointsctl.model.backup_history import BackupState, RecordedBackup
 from pointsctl.model.history import History
 from pointsctl.model.plan import ProofEvidence
-from pointsctl.model.retention import Candidate, Judgement, Rules, is_abandoned, judge
+from pointsctl.model.retention import UPLOAD_TAKES, Candidate, Judgement, Rules, is_abandoned, judge
 from pointsctl.workflow.backup_request import BackupRequest
 from pointsctl.workflow.list_backups import Lock, lock_of, locks_of, newest_records
 from pointsctl.workflow.open_ledger import open_ledger
@@ -68,6 +68,8 @@ def prune_backups(
         again, contents = _judged(request, store, ledger, needed or {})
         agreed = _both(first, again)
         _remove(request, store, ledger, agreed, contents)
+        # What is larger than one request has no name before it is whole.
+        store.abandon(folder_of(request.name), ledger.now() - UPLOAD_TAKES)
     return agreed
 
 
@@ -178,10 +180,10 @@ def _remove(request: BackupRequest, store: Store, ledger: Ledger, agreed: Prunin
         if one.id in why and one.manifest is not None:
             if not begun[contents.backups.index(one)]:
                 record_pruned(ledger, request.name, one.id, one.manifest.digest, why[one.id], request.operator)
-            failed += _deleted(store, request.name, one.id, one.manifest_names, one.names)
+            failed += _deleted(store, one.id, one.manifest_names, one.names)
     for id_, names in contents.unfinished.items():
         if id_ in why:
-            failed += _deleted(store, request.name, id_, (), names)
+            failed += _deleted_leftover(store, request.name, id_, names)
     if failed:
         raise StorageError(
             f"{len(failed)} of {len(why)} could not be removed: {failed[0]}",
@@ -189,14 +191,18 @@ def _remove(request: BackupRequest, store: Store, ledger: Ledger, agreed: Prunin
         )
 
 
-def _deleted(
-    store: Store, environment: str, id_: str, manifests: tuple[str, ...], names: Mapping[str, int]
-) -> list[str]:
+def _deleted_leftover(store: Store, environment: str, id_: str, names: Mapping[str, int]) -> list[str]:
+    """Somebody may have resumed and ended it in the meantime, while others were being removed."""
+    if any(map(manifest_name_parts, store.names(folder_of(environment, id_)))):
+        return [f"{id_}: it is a backup by now"]
+    return _deleted(store, id_, (), names)
+
+
+def _deleted(store: Store, id_: str, manifests: tuple[str, ...], names: Mapping[str, int]) -> list[str]:
     """Delete the manifest first: from then on it is no backup any more, whatever happens. What went wrong, or nothing."""
     try:
         store.delete(manifests)
         store.delete([name for name in names if name not in manifests])
-        store.abandon(folder_of(environment, id_))
     except PointsctlError as error:
         return [f"{id_}: {error.message}"]
     return []

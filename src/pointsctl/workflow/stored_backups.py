@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from pointsctl.backup_stores.interface import Store
+from pointsctl.backup_stores.interface import NoFileError, Store
 from pointsctl.errors import BackupDamagedError, ContextMissingError, UsageError
 from pointsctl.model.backup import (
     LONGEST_MANIFEST,
@@ -99,9 +99,12 @@ def _read(store: Store, backup: str, names: Mapping[str, int], digest: str | Non
         problems.append(f"{len(manifests)} manifests, expected 1")
     if len(chosen) > 1:
         return StoredBackup(backup, manifests, None, tuple(problems), names)
+    if names[chosen[0]] > LONGEST_MANIFEST:
+        problem = f"its manifest has {names[chosen[0]]:,} bytes, more than any has"
+        return StoredBackup(backup, manifests, None, (*problems, problem), names)
     try:
         manifest = read_manifest(chosen[0], store.get(chosen[0], LONGEST_MANIFEST))
-    except ManifestError as error:
+    except (ManifestError, NoFileError) as error:
         return StoredBackup(backup, manifests, None, (*problems, error.message), names)
     if digest is not None and manifest.digest != digest:
         problems.append(f"its manifest is {manifest.digest[:12]}, the ledger recorded {digest[:12]}")

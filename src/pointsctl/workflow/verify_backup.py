@@ -22,7 +22,7 @@ from pointsctl.workflow.copy_audits import CopyAudits, audit_copy
 from pointsctl.workflow.drill_place import EPHEMERAL, drill_place
 from pointsctl.workflow.record_backup import record_refuted, record_verified
 from pointsctl.workflow.stopwatch import StageTime, Stopwatch
-from pointsctl.workflow.transfer import Way, fetch
+from pointsctl.workflow.transfer import Way, fetch, room_for
 
 _FILES = "backup"
 _IDENTITY = "POINTSCTL_AGE_IDENTITY"
@@ -95,19 +95,14 @@ class _Drill:
         manifest = chosen_backup(self.store, ledger, wanted)
         left_over = sweep(self.request.base)
         with Workspace.open(self.request.base, f"backup verify {name}") as workspace:
-            require_room(workspace.folder, self._room(manifest))
+            copy = round(manifest.database_size * _BESIDE) if self.into == EPHEMERAL else 0
+            require_room(workspace.folder, room_for(manifest, Way.jobs) + copy)
             try:
                 return self._restored(ledger, manifest, workspace, left_over)
             except PointsctlError as error:
                 if error.exit_code is ExitCode.BAD:
                     self._refute(ledger, manifest, error)
                 raise
-
-    def _room(self, manifest: Manifest) -> int:
-        plain = sum(one.plain_size for one in manifest.objects)
-        encrypted = max((one.size for one in manifest.objects), default=0) if manifest.encryption else 0
-        copy = round(manifest.database_size * _BESIDE) if self.into == EPHEMERAL else 0
-        return plain + encrypted + copy
 
     def _restored(
         self, ledger: BackupLedger, manifest: Manifest, workspace: Workspace, left_over: tuple[Path, ...]

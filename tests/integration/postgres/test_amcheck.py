@@ -24,6 +24,12 @@ create index "a ""good"" name" on "odd; one".t (name);
 create index on "odd; one".t using hash (n);
 """
 
+# What keeps people from altering a database by hand, and comes back with a restore.
+NO_DDL = """
+create function public.refuse() returns event_trigger language plpgsql as $$ begin raise 'not by hand'; end $$;
+create event trigger refuse on ddl_command_start execute function public.refuse();
+"""
+
 
 def check(url: str, major: int, folder: Path) -> Amcheck | str:
     program = binaries_of(major).root / "bin/pg_amcheck"
@@ -55,6 +61,7 @@ def overwrite(cluster: PrivateCluster, relation: str, page: int, old: bytes, new
 def test_a_sound_copy_passes_and_keeps_nothing_of_the_check(filled: tuple[int, PrivateCluster], tmp_path: Path) -> None:
     major, cluster = filled
     url = cluster.url("postgres")
+    run_script(url, NO_DDL, what="refusing what is done by hand")
     seen = check(url, major, tmp_path)
     assert isinstance(seen, Amcheck)
     assert seen.differences == ()

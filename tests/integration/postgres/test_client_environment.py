@@ -36,7 +36,7 @@ def test_a_program_logs_in_as_the_connection_did(tmp_path: Path, password: str) 
         PrivateCluster(directory / "c", settings=THROW_AWAY_SETTINGS, tcp=TcpAccess(password)) as cluster,
     ):
         url = cluster.tcp_url("postgres", cluster.superuser, password)
-        with connect(f"{url}&target_session_attrs=read-write") as connection:
+        with connect(f"{url}&target_session_attrs=read-write&passfile=/nonexistent") as connection:
             with client_environment(connection, tmp_path, os.defpath) as environment:
                 assert not [value for value in environment.values() if password in value]
                 assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

@@ -216,6 +216,21 @@ def test_letters_that_a_collation_takes_for_equal_are_not(
     ]
 
 
+@pytest.mark.parametrize("cluster", [15], indirect=True)
+def test_letters_that_a_collation_takes_for_equal_are_not_in_a_type_of_an_extension(cluster: PrivateCluster) -> None:
+    url = cluster.url("zoo")
+    execute(
+        url, "CREATE EXTENSION citext", "CREATE TABLE words (v citext COLLATE blind)", "INSERT INTO words VALUES ('a')"
+    )
+    try:
+        before = of_copy(url)
+        execute(url, "UPDATE words SET v = 'A'")
+        found = compare(before, of_copy(url))
+    finally:
+        execute(url, "DROP TABLE words", "DROP EXTENSION citext")
+    assert [(one.differs, one.what) for one in found] == [(Differs.CONTENT, "table public.words")]
+
+
 ODD = 'table "odd ""schema"."Odd, table"'
 DAMAGE = [
     ("DELETE FROM zoo WHERE t = ''", Differs.ROWS, "table public.zoo"),
@@ -269,6 +284,33 @@ def test_swapped_values_are_seen_wherever_they_are(empty_database_url: str) -> N
         before = after
 
 
+def test_what_is_swapped_within_or_between_large_objects_is_seen(empty_database_url: str) -> None:
+    """Their number, bytes, contents and privileges are the same as before, taken together."""
+    url = empty_database_url
+    execute(
+        url,
+        "SELECT lo_from_bytea(n, convert_to(repeat(n::text, 3), 'UTF8')) FROM generate_series(101, 108) n",
+        "SELECT lo_from_bytea(200, decode(repeat('00', 1048576) || repeat('11', 1048576), 'hex'))",
+        "GRANT SELECT ON LARGE OBJECT 101 TO anon; GRANT SELECT ON LARGE OBJECT 102 TO authenticated",
+    )
+    before = of_copy(url)
+    put = "SELECT lo_put({}, 0, convert_to(repeat('{}', 3), 'UTF8'))"
+    for one, other in ((101, 102), (103, 104), (105, 108), (106, 107)):
+        execute(url, put.format(one, other), put.format(other, one))
+        after = of_copy(url)
+        assert [found.differs for found in compare(before, after)] == [Differs.CONTENT]
+        before = after
+    execute(url, "SELECT lo_put(200, 0, decode(repeat('11', 1048576) || repeat('00', 1048576), 'hex'))")
+    after = of_copy(url)
+    assert [found.differs for found in compare(before, after)] == [Differs.CONTENT]
+    execute(
+        url,
+        "REVOKE SELECT ON LARGE OBJECT 101 FROM anon; REVOKE SELECT ON LARGE OBJECT 102 FROM authenticated",
+        "GRANT SELECT ON LARGE OBJECT 102 TO anon; GRANT SELECT ON LARGE OBJECT 101 TO authenticated",
+    )
+    assert [found.what for found in compare(after, of_copy(url))] == ["owners and privileges of large objects"]
+
+
 def test_a_sequence_that_was_behind_its_data_already_is_no_difference(empty_database_url: str) -> None:
     execute(empty_database_url, "CREATE TABLE t (id serial)", "INSERT INTO t VALUES (1), (50)")
     found = of_source(empty_database_url)
@@ -313,6 +355,30 @@ def test_rows_of_an_extensions_configuration_are_compared_under_its_condition(
     assert tables["public.config"] == 1
     assert "public.config" not in without
     assert {one.shown for one in source.tables} == without
+
+
+def test_rows_in_a_table_of_an_extension_are_named_as_left_out(cluster: PrivateCluster) -> None:
+    """pg_dump takes such a table for the extension's own, whatever people have put into it."""
+    url = cluster.url("zoo")
+    execute(
+        url,
+        "CREATE TABLE jobs (name text); CREATE TABLE unused (name text)",
+        "INSERT INTO jobs VALUES ('ours')",
+        "ALTER EXTENSION plpgsql ADD TABLE jobs; ALTER EXTENSION plpgsql ADD TABLE unused",
+    )
+    try:
+        named = [line for line in of_source(url).left_out if "extension" in line]
+        configured = "UPDATE pg_extension SET extconfig = ARRAY['jobs'::regclass::oid], extcondition = ARRAY[''] WHERE extname = 'plpgsql'"
+        execute(url, configured)
+        then = [line for line in of_source(url).left_out if "extension" in line]
+    finally:
+        execute(
+            url,
+            "UPDATE pg_extension SET extconfig = NULL, extcondition = NULL",
+            "ALTER EXTENSION plpgsql DROP TABLE jobs; ALTER EXTENSION plpgsql DROP TABLE unused; DROP TABLE jobs, unused",
+        )
+    assert named == ["rows of the table public.jobs, which belongs to the extension plpgsql"]
+    assert then == []
 
 
 def test_what_is_left_out_is_named(database_url: str, admin_url: str) -> None:

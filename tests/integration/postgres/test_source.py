@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from psycopg import conninfo
 
 from pointsctl.errors import PermissionMissingError, PointsctlError, RefusedError
 from pointsctl.model.configuration import LeftOut
+from pointsctl.model.fingerprint import Fingerprints
 from pointsctl.postgres.cluster import THROW_AWAY_SETTINGS, PrivateCluster
 from pointsctl.postgres.source import refuse_source
 from tests.support.audits import execute
-from tests.support.fingerprints import of_source
+from tests.support.fingerprints import of_copy, of_source
 from tests.support.other_servers import server_of
 
 
@@ -38,6 +39,15 @@ def test_a_role_under_row_level_security_is_refused_before_it_dumps_a_part(reade
     assert "public.coupons" in refused.value.message
     assert " more" in refused.value.message
     assert "BYPASSRLS" in refused.value.hint
+
+
+@pytest.mark.parametrize("fingerprints_of", [of_source, of_copy])
+def test_what_policies_hide_is_never_left_out_of_fingerprints(
+    reader_url: str, fingerprints_of: Callable[[str], Fingerprints]
+) -> None:
+    """Row level security may be switched on after the first look; and what hides rows of both sides makes them look alike."""
+    with pytest.raises(RefusedError, match="row level security hides rows from the role"):
+        fingerprints_of(reader_url)
 
 
 def test_an_owner_under_forced_row_level_security_is_refused(admin_url: str) -> None:

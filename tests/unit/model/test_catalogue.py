@@ -133,3 +133,11 @@ def test_definitions_that_may_hold_a_password_are_never_shown() -> None:
     for found in (differences(before, {}), differences({}, before), differences(before, changed)):
         assert len(found) == 1
         assert "hunter2" not in str(found)
+
+
+def test_a_table_without_columns_of_its_own_is_named_as_a_whole() -> None:
+    name = "table public.child"
+    of_a, of_b = ({name: CatalogueObject("TABLE", name, f"CREATE TABLE x (\n)\nINHERITS ({one});")} for one in "ab")
+    assert [(one.differs, one.what) for one in differences(of_a, of_b)] == [(Differs.CHANGED, name)]
+    own = {name: CatalogueObject("TABLE", name, "CREATE TABLE x (\n    a integer\n);")}
+    assert [(one.differs, one.what) for one in differences(of_a, own)] == [(Differs.EXTRA, "column a of public.child")]

@@ -31,3 +31,15 @@ def test_a_server_on_the_path_counts_and_one_that_cannot_run_does_not(tmp_path: 
         (programs / name).chmod(0o755)
     assert tmp_path in list(installed_roots(str(programs)))
     assert major_of(tmp_path) is None
+
+
+def test_a_server_that_is_asked_for_its_version_is_told_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:hunter2@db.example.test/points")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "postgres"
+    program.write_text('#!/bin/sh\nenv > "${0%/bin/*}/told"\necho "postgres (PostgreSQL) 99.1"\n')
+    program.chmod(0o755)
+    assert major_of(tmp_path) == 99
+    assert "hunter2" not in (tmp_path / "told").read_text()
