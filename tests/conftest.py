@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import HealthCheck, settings
 from pointsctl.sandbox.databases import OWNER
 from tests.support.object_store import ObjectStore, credentials, running_object_store
 from tests.support.servers import Server, open_directory, sweep_orphans, throw_away_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job in the background of a shell ignores Ctrl-C, and so would every program that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: machines are shared. The suite tries the same examples each time, so that it says the same about the same
 # sources; `make campaign` looks further, with new examples each time.

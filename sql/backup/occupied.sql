@@ -15,7 +15,7 @@ SELECT what, name FROM (
     SELECT 2, CASE relkind
             WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
             WHEN 'c' THEN 'type' WHEN 'f' THEN 'foreign table' ELSE 'table' END,
-        format('%%I.%%I', relnamespace::regnamespace::text, relname), 'pg_class'::regclass, oid
+        format('%%s.%%I', relnamespace::regnamespace, relname), 'pg_class'::regclass, oid
     FROM pg_class
     WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND relnamespace NOT IN (SELECT s.oid FROM supplied s)
     UNION ALL

@@ -19,6 +19,10 @@ WITH RECURSIVE here AS (
 )
 SELECT r.rolname::text, r.oid = 10, r.oid = here.datdba,
     EXISTS (
+        SELECT FROM pg_shdepend n
+        WHERE n.refclassid = 'pg_authid'::regclass AND n.refobjid = r.oid AND n.dbid = here.oid
+    ),
+    EXISTS (
         SELECT FROM pg_shdepend o
         WHERE o.refclassid = 'pg_authid'::regclass AND o.refobjid = r.oid AND o.deptype = 'o' AND o.dbid = here.oid
     ),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.audits import execute
 from tests.support.backup_projects import NAME, BackupProject
 from tests.support.cli import PROGRAM, environment, pointsctl
 from tests.support.ledgers import install
@@ -89,6 +90,27 @@ def test_a_damaged_object_is_named_and_bad(project: BackupProject) -> None:
     failed = project.run("verify", document["backup"], "--json")
     assert (failed.code, failed.json["code"]) == (1, "backup-damaged")
     assert any(victim.name in problem for problem in failed.json["problems"])
+
+
+def test_when_the_server_is_lost_the_way_without_its_ledger_is_named(tmp_path: Path) -> None:
+    project = BackupProject(tmp_path, "postgresql://postgres@127.0.0.1:1/gone")
+    for command in (["verify"], ["restore", "latest", "--into", "env:DATABASE_URL"]):
+        done = project.run(*command)
+        assert done.code == 4, done
+        assert "--unrecorded" in done.err
+
+
+def test_an_audit_that_cannot_look_at_the_copy_does_not_make_the_backup_look_lost(
+    server: Server, project: BackupProject, open_path: Path
+) -> None:
+    with server.database("template0") as name:
+        bare = BackupProject(open_path, server.cluster.url(name, "postgres"))
+        execute(bare.url, "CREATE TABLE t AS SELECT 1 AS i")
+        assert bare.run("create").code == 0
+        done = bare.run("verify")
+    assert done.code == 4, done
+    assert "is proven" in done.out
+    assert "the backup is faithful all the same" in done.out
 
 
 def test_nothing_to_resume_and_unknown_ids_are_told(project: BackupProject) -> None:

@@ -112,7 +112,7 @@ def test_bars_stay_within_the_terminal_and_leave_a_line_for_each_stage(
     text = seen(terminal)
     assert "\u202e" not in text
     rows = [row for part in SEQUENCES.sub("\n", text).splitlines() for row in part.split("\r")]
-    assert max(len(row) for row in rows) <= width
+    assert max(len(row) for row in rows) <= width - len("^C")  # which the terminal echoes behind the last row
     assert any(row.startswith("dump done in") for row in rows)
     assert "\x1b[?25h" in text  # the cursor is back
 

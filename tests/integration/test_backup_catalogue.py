@@ -136,7 +136,7 @@ def test_a_backup_is_found_by_an_unambiguous_beginning(place: Place) -> None:
     with pytest.raises(ContextMissingError):
         show_backup(place.request, "19990101")
     place.store.delete(place.store.names(second.folder))
-    assert show_backup(place.request, second.id).listed.stored is None
+    assert show_backup(place.request, second.id).listed.problems == ("it is not in the store",)
 
 
 def test_what_is_old_goes_and_is_recorded(place: Place) -> None:

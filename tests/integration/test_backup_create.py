@@ -114,6 +114,17 @@ def test_a_new_backup_supersedes_one_that_waits_for_its_upload(project: BackupPr
         project.create(resume=True)
 
 
+def test_what_waits_for_another_store_is_named(project: BackupProject) -> None:
+    with pytest.raises(StorageError):
+        project.create(BlockedUpload(project.store))
+    moved = project.folder / "elsewhere"
+    moved.mkdir()
+    other = BackupProject(project.folder, project.url, store=moved.as_uri())
+    with pytest.raises(ContextMissingError, match=moved.as_uri()) as waiting:
+        other.create(resume=True)
+    assert project.store.as_uri() in waiting.value.hint
+
+
 def test_what_waits_is_not_taken_for_a_backup_of_another_database(
     project: BackupProject, server: Server, open_path: Path
 ) -> None:

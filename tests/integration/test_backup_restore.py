@@ -129,6 +129,7 @@ THINGS = {
     "view public.v": "CREATE VIEW public.v AS SELECT 1 AS one",
     "materialized view public.m": "CREATE MATERIALIZED VIEW public.m AS SELECT 1 AS one",
     "sequence public.s": "CREATE SEQUENCE public.s",
+    'table "Odd Schema"."Odd"': 'CREATE SCHEMA "Odd Schema" CREATE TABLE "Odd" (a int)',
     "type public.c": "CREATE TYPE public.c AS (a int)",
     "type public.e": "CREATE TYPE public.e AS ENUM ('a')",
     "type public.d": "CREATE DOMAIN public.d AS int",

@@ -248,6 +248,25 @@ def test_a_manifest_that_was_exchanged_is_found_by_the_digest_in_the_ledger(proj
     (project.store / other.name).write_bytes(other.text().encode())
     with pytest.raises(BackupDamagedError, match="the manifest that the ledger recorded"):
         project.verify()
+    record = last(project, Kind.BACKUP_REFUTED)
+    assert record is not None
+    assert record.data["manifest"] == manifest.digest
+
+
+def test_an_edited_manifest_refutes_what_was_verified_until_a_drill_succeeds_again(project: BackupProject) -> None:
+    manifest = project.create().manifest
+    path = project.store / manifest.name
+    stored = path.read_bytes()
+    project.verify()
+    path.chmod(0o600)
+    path.write_bytes(stored.replace(b'"rows":', b'"rows":1', 1))
+    with pytest.raises(BackupDamagedError, match="cannot be believed") as damaged:
+        project.verify()
+    record = last(project, Kind.BACKUP_REFUTED)
+    assert record is not None
+    assert f"recorded as refuted in record {record.seq}" in damaged.value.hint
+    path.write_bytes(stored)
+    assert project.verify().recorded.head is not None
 
 
 def test_another_store_than_the_recorded_one_says_nothing_of_the_backup(project: BackupProject) -> None:

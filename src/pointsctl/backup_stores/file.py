@@ -150,7 +150,7 @@ class File(Store):
         if not self._root.is_dir():
             raise StorageError(
                 f"there is no folder {self.address}",
-                hint="is the disk mounted, and `backup.store` of the checklist right?",
+                hint="is the disk mounted, and `backup.store` of the checklist right? The first backup makes the folder",
             )
 
     def _refuse_outside(self, folder: Path) -> None:

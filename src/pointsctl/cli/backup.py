@@ -52,7 +52,11 @@ def create(
     from pointsctl.cli.backup_tables import print_created
     from pointsctl.workflow.create_backup import create_backup
 
-    with work(checklist, environment, jobs) as (request, cancellation, progress):
+    with work(checklist, environment, jobs, "stopped before the backup was stored") as (
+        request,
+        cancellation,
+        progress,
+    ):
         done = create_backup(request, cancellation, progress, resume=resume)
     print_created(done, request.name, as_json=as_json)
     return int(done.exit_code)
@@ -97,7 +101,11 @@ def verify(
 
     if latest and backup not in (None, LATEST):
         raise UsageError(f"--latest and the id {backup!r} name two backups", hint="leave one of them out")
-    with work(checklist, environment, jobs) as (request, cancellation, progress):
+    with work(checklist, environment, jobs, "stopped before anything was proven; the copy was removed") as (
+        request,
+        cancellation,
+        progress,
+    ):
         done = verify_backup(request, backup or LATEST, cancellation, progress, unrecorded=unrecorded)
     print_verified(done, request.name, as_json=as_json)
     return int(done.exit_code)
@@ -105,13 +113,14 @@ def verify(
 
 @contextmanager
 def work(
-    checklist: Path | None, environment: str | None, jobs: int | None
+    checklist: Path | None, environment: str | None, jobs: int | None, stopped: str
 ) -> Iterator[tuple[BackupRequest, Stoppable, Progress]]:
-    """What long work is given; while it goes on, Ctrl-C asks for a clean stop."""
+    """What long work is given; while it goes on, Ctrl-C asks for a clean stop, and `stopped` says what comes of that."""
     from pointsctl import __version__
     from pointsctl.cli.operator import operator_name
     from pointsctl.cli.session import find_environment, session
     from pointsctl.cli.work_progress import work_progress
+    from pointsctl.errors import InterruptedByOperatorError
     from pointsctl.workflow.backup_request import BackupRequest
     from pointsctl.workflow.interruption import stoppable
 
@@ -119,7 +128,12 @@ def work(
         name, found = find_environment(opened.loaded, opened.environment)
         request = BackupRequest(opened.loaded, name, found, operator_name(), __version__, opened.surroundings, jobs)
         with stoppable(opened.surroundings) as stop, work_progress(ci=bool(os.environ.get("CI"))) as progress:
-            yield request, stop, progress
+            try:
+                yield request, stop, progress
+            except InterruptedByOperatorError as error:
+                # Which of the programs at work was stopped first says nothing to whoever stopped it.
+                error.message = stopped
+                raise
 
 
 app.command("list")(backup_catalogue.list_)

@@ -130,7 +130,8 @@ def restore(
     from pointsctl.workflow.restore_backup import RestoreRequest, restore_backup
     from pointsctl.workflow.restore_target import restore_target
 
-    with work(checklist, environment, None) as (request, cancellation, progress):
+    stopped = "stopped before the restored database was proven"
+    with work(checklist, environment, None, stopped) as (request, cancellation, progress):
         target = restore_target(into, lambda name: find_environment(request.loaded, name), request.variables)
         wanted = RestoreRequest(request, backup, target, unrecorded)
 

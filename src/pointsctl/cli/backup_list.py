@@ -120,7 +120,10 @@ def _notes(found: BackupList) -> list[str]:
     notes = [f"{number} backup{'s' * (number != 1)} in {plain(found.store)}"] if number else []
     unfinished, strangers = len(found.contents.unfinished), len(found.contents.strangers)
     if unfinished:
-        notes.append(f"{unfinished} unfinished upload{'s' * (unfinished != 1)}, which count as nothing")
+        uploads = (
+            "1 unfinished upload, which counts" if unfinished == 1 else f"{unfinished} unfinished uploads, which count"
+        )
+        notes.append(f"{uploads} as nothing")
     if strangers:
         first = plain(found.contents.strangers[0], _LONGEST)
         notes.append(f"{strangers} other file{'s' * (strangers != 1)} there that no backup has: {first}")

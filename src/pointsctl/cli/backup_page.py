@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.cli.backup_list import document_of, sizes_text, state_text
+from pointsctl.cli.backup_tables import counted
 from pointsctl.cli.tables import console, print_json, print_wrapped
 from pointsctl.model.ages import about_seconds, ago, minute
 from pointsctl.model.backup_history import Drill
@@ -56,8 +57,8 @@ def _facts(shown: ShownBackup) -> Iterator[tuple[str, str]]:
         yield from _manifest_facts(manifest)
     if listed.recorded is not None:
         yield "recorded", f"record {listed.recorded.record.seq}, by {listed.recorded.record.applied_by}"
-    yield "holds", ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in shown.summary.items())
     yield "not read", shown.unread or among.unread
+    yield "holds", ", ".join(counted(count, what) for what, count in shown.summary.items())
 
 
 def _manifest_facts(manifest: Manifest) -> Iterator[tuple[str, str]]:

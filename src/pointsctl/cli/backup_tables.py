@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointsctl.cli.tables import console, print_json, print_wrapped
+from pointsctl.errors import ExitCode
 from pointsctl.model.ages import minute
 from pointsctl.model.canonical import utc_text
 from pointsctl.model.conclusion import elapsed
@@ -29,6 +30,11 @@ VERIFIED_SCHEMA = "pointsctl/backup-verified/v1"
 _LONGEST = 300
 _MOST_DIFFERENCES = 50
 _NARROW = 100
+_NO_RATE = 60
+_FAITHFUL = (
+    "the backup is faithful all the same, and can be restored: what the audits say is so in the source too; mend it there,"
+    " or run only audits that belong to this database"
+)
 
 
 def print_created(done: Created, environment: str, *, as_json: bool) -> None:
@@ -37,7 +43,7 @@ def print_created(done: Created, environment: str, *, as_json: bool) -> None:
         print_json(_created(done, environment))
         return
     out, manifest = console(), done.manifest
-    holds = ", ".join(f"{count:,} {plain(what).replace('_', ' ')}" for what, count in done.summary.items() if count)
+    holds = ", ".join(counted(count, what) for what, count in done.summary.items() if count)
     print_wrapped(out, f"backup {manifest.id} of {environment} is stored: {holds}", style="bold")
     print_wrapped(out, f"taken {minute(manifest.taken_at)}, {_sizes(manifest)}, in {plain(done.store)}")
     for problem in done.problems:
@@ -67,6 +73,12 @@ def print_verified(done: Verified, environment: str, *, as_json: bool) -> None:
     print_stages(out, done.stages)
 
 
+def counted(count: int, what: str) -> str:
+    """A number of a backup's summary: `2 large objects` of `large_objects`, `1 table` of `tables`."""
+    name = plain(what).replace("_", " ")
+    return f"{count:,} {name.removesuffix('s') if count == 1 else name}"
+
+
 def _verdict(done: Verified, environment: str) -> str:
     restored = f"restored in {elapsed(round(done.restore_seconds * 1000))}"
     what = f"backup {done.manifest.id} of {environment}"
@@ -80,8 +92,9 @@ def _verdict(done: Verified, environment: str) -> str:
 def compared(proof: Proof) -> str:
     indexes = "" if proof.indexes_checked is None else f", {proof.indexes_checked:,} indexes against their tables"
     return (
-        f"compared: {proof.rows:,} rows of {proof.tables:,} tables, {proof.objects:,} objects of the catalogue,"
-        f" {proof.sequences:,} sequences, {proof.large_objects:,} large objects{indexes}"
+        f"compared: {counted(proof.rows, 'rows')} of {counted(proof.tables, 'tables')},"
+        f" {counted(proof.objects, 'objects')} of the catalogue, {counted(proof.sequences, 'sequences')},"
+        f" {counted(proof.large_objects, 'large_objects')}{indexes}"
     )
 
 
@@ -140,6 +153,8 @@ def _print_audits(out: Console, done: Verified) -> None:
         if finding.outcome not in (Outcome.PASS, Outcome.SKIP):
             text = f"{finding.outcome.value} {finding.id}: {finding.observation.summary}"
             print_wrapped(out, plain(text, _LONGEST), indent=2)
+    if done.proof.holds and done.audits.exit_code is not ExitCode.DONE:
+        print_wrapped(out, _FAITHFUL, style="yellow")
 
 
 def print_stages(out: Console, stages: Sequence[StageTime]) -> None:
@@ -147,14 +162,16 @@ def print_stages(out: Console, stages: Sequence[StageTime]) -> None:
         return
     from rich.table import Table
 
-    table = Table("stage", "time", "amount", "rate", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    headings = ("stage", "time", "amount", "rate") if out.width >= _NO_RATE else ("stage", "time", "amount")
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, column in enumerate(table.columns):
         column.justify = "right" if number else "left"
         column.overflow = "fold"
     for one in stages:
         done = amount(one.done, one.unit) if one.done else ""
         speed = rate(one.done, one.unit, one.seconds) if one.done else ""
-        table.add_row(plain(one.stage), elapsed(round(one.seconds * 1000)), done, speed)
+        cells = (plain(one.stage), elapsed(round(one.seconds * 1000)), done, speed)
+        table.add_row(*cells[: len(headings)])
     out.print(table)
 
 

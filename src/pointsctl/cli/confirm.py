@@ -46,9 +46,9 @@ def confirm_yes(question: str, *, given: bool) -> None:
 
 
 def _typed(question: str) -> str:
-    sys.stderr.write(question)
-    sys.stderr.flush()
     with _interruptible():
+        sys.stderr.write(question)
+        sys.stderr.flush()
         return sys.stdin.readline().strip()
 
 

@@ -165,11 +165,12 @@ class LiveProgress:
 
 def _moving(stream: TextIO, width: int | None) -> Progress:
     # Imported here: a run without a terminal does not pay for it.
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
-    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    from pointsctl.cli.terminal import MovingConsole
+
+    console = MovingConsole(stream, width=width)
     name_column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     name = TextColumn("{task.description}", markup=False, table_column=name_column)
     counted = TextColumn("{task.fields[counted]}", markup=False)

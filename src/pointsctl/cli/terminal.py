@@ -1,4 +1,6 @@
-"""The console of every command: no blanks at the ends of rows, and silent when the pipe behind it is closed."""
+"""The consoles of commands: one for results, without blanks at the ends of rows and silent when its pipe is closed; one for
+what moves.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
+
+_ECHOED = len("^C")
 
 
 class Terminal(Console):
@@ -31,6 +35,23 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Stay silent. rich would exit with 1, which is a verdict; that the pipe is closed is told at the end."""
         self.quiet = True
+
+
+class MovingConsole(Console):
+    """A console for lines that are drawn again and again, a little narrower than the terminal.
+
+    A terminal echoes Ctrl-C as `^C` where the cursor stands. Behind a row of full width that begins another row, which nobody
+    counted, and a line of the display stays behind.
+    """
+
+    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+        super().__init__(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+    @property
+    def options(self) -> ConsoleOptions:
+        """The terminal's, without the columns of the echo."""
+        found = super().options
+        return found.update_width(max(1, found.max_width - _ECHOED))
 
 
 class _WithoutBlanks(RenderHook):

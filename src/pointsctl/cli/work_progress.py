@@ -179,11 +179,12 @@ def _ended(task: Task, unit: Unit, summary: str) -> str:
 
 def _bars(stream: TextIO, width: int | None) -> Bars:
     # Imported here: a command without a terminal does not pay for it.
-    from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bars
     from rich.table import Column
     from rich.text import Text
+
+    from pointsctl.cli.terminal import MovingConsole
 
     class Numbers(ProgressColumn):
         """Percent, amount, rate and what is left, as much of it as the terminal has room for."""
@@ -191,7 +192,7 @@ def _bars(stream: TextIO, width: int | None) -> Bars:
         def render(self, task: Task) -> Text:
             return Text(_numbers(task, narrow=console.width < _NARROW))
 
-    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    console = MovingConsole(stream, width=width)
     name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     detail_column = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     detail = TextColumn("{task.fields[detail]}", markup=False, table_column=detail_column)

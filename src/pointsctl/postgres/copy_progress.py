@@ -26,7 +26,8 @@ def copies_watched(
 
     `command` is `COPY TO` for a dump and `COPY FROM` for a restore of `tables`.
     """
-    progress.begin(stage, Unit.BYTES, sum(one.bytes for one in tables))
+    total = sum(one.bytes for one in tables)
+    progress.begin(stage, Unit.BYTES, total)
     over = threading.Event()
     look = _Look({one.oid: one for one in tables}, progress, stage, command)
     thread = threading.Thread(target=look.repeat, args=(url, over), daemon=True, name="copy-progress")
@@ -36,6 +37,8 @@ def copies_watched(
     finally:
         over.set()
         thread.join()
+    # Looks come now and then, and the last one was before the end: what they saw is not what was done.
+    progress.move(stage, total)
     progress.end(stage)
 
 

@@ -78,6 +78,8 @@ def make_copy(
         left_out = (*_restore(archive, url, recipe, cancellation), *_differing(url, recipe.locale))
         _analyze(url, cancellation)
     seconds = monotonic() - started
+    if recipe.rows is not None:
+        progress.move(STAGE, recipe.rows)  # what was seen of it now and then is less
     progress.end(STAGE)
     return MadeCopy(url, seconds, left_out)
 

@@ -35,13 +35,15 @@ class Membership(_Strict):
 class Role(_Strict):
     """A role as the source has it, without its password and without whether it may log in.
 
-    `bootstrap` is the superuser that initdb made; `owns_database` says whether the database itself is this role's, `owns_objects`
-    whether anything in it is (of what the superuser of initdb owns, the server keeps no list).
+    `bootstrap` is the superuser that initdb made; `owns_database` says whether the database itself is this role's, `named`
+    whether anything in it names the role (the others are groups of those that are named), `owns_objects` whether anything in
+    it is the role's (of what the superuser of initdb owns, the server keeps no list).
     """
 
     name: str
     bootstrap: bool
     owns_database: bool
+    named: bool
     owns_objects: bool
     superuser: bool
     bypassrls: bool
@@ -106,7 +108,8 @@ def require_roles(connection: Connection, roles: Sequence[Role]) -> None:
 
     For a server that others use too, where nothing but the scratch database is made.
     """
-    wanted = [role.name for role in roles if not role.bootstrap]
+    # A group that nothing in the database names decides who may do what at the source, and is no part of the copy.
+    wanted = [role.name for role in roles if role.named and not role.bootstrap]
     with translated("looking for the roles of the copy"):
         rows = connection.execute(
             sqlfiles.load(_FOLDER, "usable-roles").statement.encode(), {"roles": wanted}

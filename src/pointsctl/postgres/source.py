@@ -17,6 +17,9 @@ from pointsctl.postgres.pooler import refuse_transaction_pooler
 from pointsctl.postgres.relations import Relation, query, relations
 
 _NAMED = 5
+_LARGE_OBJECTS = (
+    "back up as a superuser, or as their owner; or GRANT SELECT ON LARGE OBJECT ... TO the role for each of them"
+)
 _ROLE = "back up as a role that sees everything: a superuser, or one with BYPASSRLS and pg_read_all_data (on Supabase: postgres)"
 _STATEMENT_TIMEOUT_MS = 60_000
 
@@ -54,7 +57,8 @@ def refuse_partial_view(connection: Connection, found: Sequence[Relation]) -> No
     unreadable = [f"{_KINDS[one.kind]} {one.shown}" for one in found if not one.readable]
     hidden = [f"large object {oid}" for (oid,) in query(connection, "hidden-large-objects")]
     if missing := [*closed, *unreadable, *hidden]:
-        raise PermissionMissingError(f"the role {role!r} may not read {_told(missing)}", hint=_ROLE)
+        hint = _ROLE if closed or unreadable else _LARGE_OBJECTS
+        raise PermissionMissingError(f"the role {role!r} may not read {_told(missing)}", hint=hint)
 
 
 _KINDS = {"r": "table", "p": "table", "S": "sequence"}

@@ -112,6 +112,11 @@ def kept(base: Path, key: str) -> tuple[Path, ...]:
     return tuple(sorted(free, key=lambda folder: (folder / _KEY).stat().st_mtime_ns, reverse=True))
 
 
+def kept_keys(base: Path) -> tuple[str, ...]:
+    """What the workspaces below `base` are kept for."""
+    return tuple(sorted(key for folder in _workspaces(base) if (key := _kept_for(folder))))
+
+
 def discard(folder: Path) -> None:
     """Remove a workspace that was kept, since another one has taken its place. Raises RefusedError while it is in use."""
     if _is_ours(folder) and not _remove_unused(folder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pointsctl.errors import ContextMissingError, PointsctlError
+from pointsctl.errors import ContextMissingError, DatabaseMissingError, PointsctlError, ServerUnreachableError
 from pointsctl.ledger.condition import Condition
 from pointsctl.ledger.reading import read_history
 from pointsctl.ledger.store import Ledger
@@ -63,6 +63,19 @@ def backup_ledger(name: str, environment: Environment, variables: Mapping[str, s
             return BackupLedger(name, environment, read_history(ledger, variables))
     except ContextMissingError as error:
         return BackupLedger(name, environment, None, f"{error.message}; {error.hint}")
+
+
+def ledger_if_wanted(
+    name: str, environment: Environment, variables: Mapping[str, str], *, unrecorded: bool
+) -> BackupLedger:
+    """The same for work that can do without, and does when `unrecorded`: the server of the ledger may be what is lost."""
+    if unrecorded:
+        return without_ledger(name, environment)
+    try:
+        return backup_ledger(name, environment, variables)
+    except (ServerUnreachableError, DatabaseMissingError) as error:
+        error.hint = f"{error.hint}; when it is lost, --unrecorded does without its ledger".lstrip("; ")
+        raise
 
 
 def without_ledger(name: str, environment: Environment) -> BackupLedger:

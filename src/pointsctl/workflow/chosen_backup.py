@@ -20,10 +20,16 @@ def chosen_backup(store: Store, ledger: BackupLedger, wanted: str) -> Manifest:
     Raises ContextMissingError when there is none, RefusedError for one that the ledger does not know or that does not count,
     UsageError for a beginning of several, BackupDamagedError when its manifest is gone or was changed, StorageError.
     """
-    if ledger.history is None:
+    recorded = recorded_backup(ledger, wanted)
+    if recorded is None:
         # Objects are looked at when they are fetched; what is read here is which backups there are.
         return require_whole(stored_backups(store, ledger.name).find(wanted), extra=False)
-    return _recorded_manifest(store, ledger.name, _recorded(ledger.name, ledger.history.backups, wanted))
+    return recorded_manifest(store, ledger.name, recorded)
+
+
+def recorded_backup(ledger: BackupLedger, wanted: str) -> RecordedBackup | None:
+    """The record of the backup that `wanted` names, as in `chosen_backup`; None where there is no ledger."""
+    return _recorded(ledger.name, ledger.history.backups, wanted) if ledger.history else None
 
 
 def _recorded(name: str, backups: Sequence[RecordedBackup], wanted: str) -> RecordedBackup:
@@ -50,7 +56,8 @@ def _counting(backup: RecordedBackup) -> RecordedBackup:
     return backup
 
 
-def _recorded_manifest(store: Store, name: str, backup: RecordedBackup) -> Manifest:
+def recorded_manifest(store: Store, name: str, backup: RecordedBackup) -> Manifest:
+    """The manifest that the ledger recorded for `backup`, from the store. Raises as `chosen_backup` does."""
     place = manifest_name(name, backup.id, backup.digest)
     try:
         return read_manifest(place, store.get(place, LONGEST_MANIFEST))

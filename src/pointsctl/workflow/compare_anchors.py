@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pointsctl.backup_stores.interface import Store
-from pointsctl.errors import CouldNotLookError, PointsctlError, StorageError, UsageError
+from pointsctl.backup_stores.interface import NotStoredError, Store
+from pointsctl.errors import CouldNotLookError, PointsctlError, UsageError
 from pointsctl.ledger.anchors import LONGEST, Anchor, AnchorError, folder_of, read_anchor
 from pointsctl.ledger.damage import Damage, What
 from pointsctl.ledger.heads import NotedHead
@@ -44,7 +44,7 @@ class Anchors:
             if url:
                 self._store = open_store(url)
                 self._names = self._store.names(folder_of(environment))
-        except (StorageError, UsageError) as error:
+        except (CouldNotLookError, UsageError) as error:
             self._unseen = error
 
     def compare(self, recorded: Mapping[str, Head], in_force: InForce, checker: SignatureChecker) -> Compared:
@@ -77,10 +77,10 @@ class Anchors:
         return Compared(self._store.address if self._store else None, note=why.message)
 
     def _look(self, store: Store, name: str, in_force: InForce, checker: SignatureChecker) -> Anchor | str:
-        """The anchor when it is good, or what is wrong with it."""
+        """The anchor when it is good, or what is wrong with it. A store that fails says nothing about its anchors, and raises."""
         try:
             anchor = read_anchor(name, store.get(name, LONGEST))
-        except (AnchorError, StorageError) as error:
+        except (AnchorError, NotStoredError) as error:
             return error.message
         return objection_to(anchor, in_force, checker) or anchor
 

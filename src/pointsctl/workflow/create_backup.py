@@ -32,12 +32,13 @@ from pointsctl.model.backup import (
 )
 from pointsctl.model.backup_history import before
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.escape import plain
 from pointsctl.model.progress import Progress
 from pointsctl.model.size_sanity import size_problems
 from pointsctl.model.unfinished_backup import UnfinishedBackup
 from pointsctl.postgres.database import Database
 from pointsctl.postgres.identity import Identity
-from pointsctl.postgres.workspace import Workspace, discard, kept, require_room, sweep
+from pointsctl.postgres.workspace import Workspace, discard, kept, kept_keys, require_room, sweep
 from pointsctl.workflow.backup_ledger import BackupLedger, Recorded, backup_ledger
 from pointsctl.workflow.backup_request import BackupRequest, database_name
 from pointsctl.workflow.git import read_git
@@ -120,7 +121,9 @@ class _Creation:
             try:
                 self.store.names(folder_of(self.request.name))
             except StorageError as error:
-                error.hint = f"{error.hint} the ledger knows backups there; to begin anew all the same, make the folder"
+                error.hint = (
+                    f"{error.hint}; the ledger knows backups there: to begin anew all the same, make the folder"
+                )
                 raise
         self.store.prepare()
 
@@ -167,8 +170,10 @@ class _Creation:
         """The newest workspace with a backup that waits for its upload. Raises RefusedError for one of another database."""
         found = kept(self.request.base, self.key)
         if not found:
-            message = f"no backup of {self.request.name!r} waits for its upload below {self.request.base}"
-            raise ContextMissingError(message, hint="take one: leave --resume out")
+            message = f"no backup of {self.request.name!r} waits for its upload to {self.store.address} below {self.request.base}"
+            elsewhere = [one for one in kept_keys(self.request.base) if one.startswith(f"{self.request.name} in ")]
+            hint = f"one of {plain(elsewhere[0])} waits: set `backup.store` so, or " if elsewhere else "take one: "
+            raise ContextMissingError(message, hint=f"{hint}leave --resume out")
         with Workspace.resume(found[0]) as workspace:
             taken = _draft(workspace.folder / _DRAFT)
             here = database_name(identity)

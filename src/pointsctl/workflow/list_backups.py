@@ -10,6 +10,7 @@ from datetime import datetime
 from pointsctl.backup_stores.interface import Store
 from pointsctl.errors import CouldNotLookError, PointsctlError, UsageError
 from pointsctl.model.backup_history import BackupState, RecordedBackup
+from pointsctl.model.escape import plain
 from pointsctl.model.history import History
 from pointsctl.model.retention import protected_until
 from pointsctl.workflow.backup_ledger import BackupLedger, backup_ledger
@@ -17,7 +18,6 @@ from pointsctl.workflow.backup_request import BackupRequest
 from pointsctl.workflow.stored_backups import StoreContents, StoredBackup, stored_backups
 
 _ASKERS = 4
-_MISSING = "it is not in the store"
 _IN_THE_LEDGER = frozenset({BackupState.UNVERIFIED, BackupState.VERIFIED, BackupState.REFUTED})
 
 
@@ -78,13 +78,18 @@ def list_backups(request: BackupRequest) -> BackupList:
     listed = [_listed(request, one, recorded.get(one.id), locks[one.id]) for one in contents.backups]
     there = {one.id for one in contents.backups}
     lost = [
-        ListedBackup(one.id, None, one, None, (_MISSING,))
+        ListedBackup(one.id, None, one, None, (_missing(one, store),))
         for one in recorded.values()
         if one.id not in there and one.state in _IN_THE_LEDGER
     ]
     backups = sorted([*listed, *lost], key=lambda one: one.id, reverse=True)
     now = ledger.history.now if ledger.history and ledger.history.now else request.surroundings.clock()
     return BackupList(request.name, store.address, now, tuple(backups), contents, ledger.why)
+
+
+def _missing(one: RecordedBackup, store: Store) -> str:
+    where = one.data.store
+    return "it is not in the store" if where == store.address else f"it was stored in {plain(where)}, another store"
 
 
 def newest_records(history: History | None) -> Mapping[str, RecordedBackup]:

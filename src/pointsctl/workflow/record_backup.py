@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.backup import Manifest
+from pointsctl.model.backup_history import RecordedBackup
 from pointsctl.model.backup_records import (
     AuditResult,
     BackupData,
@@ -71,7 +72,7 @@ def record_verified(
 def record_refuted(
     ledger: Ledger,
     name: str,
-    manifest: Manifest,
+    backup: Manifest | RecordedBackup,
     store_address: str,
     operator: str,
     *,
@@ -81,12 +82,15 @@ def record_refuted(
     proof: Proof | None = None,
     restore_ms: int | None = None,
 ) -> Record:
-    """Append that a backup could not be restored (then `proof` is None), or that the copy is not the source."""
+    """Append that a backup could not be restored (then `proof` is None), or that the copy is not the source.
+
+    `backup` is its record where the manifest is what was lost; `server_version` is 0 where that leaves it unknown.
+    """
     data = RefutedBackup(
-        backup=manifest.id,
-        manifest=manifest.digest,
+        backup=backup.id,
+        manifest=backup.digest,
         store=store_address,
-        taken_at=manifest.taken_at,
+        taken_at=backup.taken_at,
         restore_ms=restore_ms,
         restored_into=restored_into,
         server_version=server_version,

@@ -14,7 +14,7 @@ from pointsctl.model.progress import Progress
 from pointsctl.model.proof import Proof
 from pointsctl.postgres.given_database import GivenDatabase
 from pointsctl.postgres.workspace import Workspace, require_room, sweep
-from pointsctl.workflow.backup_ledger import backup_ledger, without_ledger
+from pointsctl.workflow.backup_ledger import ledger_if_wanted
 from pointsctl.workflow.backup_request import BackupRequest, database_name
 from pointsctl.workflow.chosen_backup import chosen_backup
 from pointsctl.workflow.restore_target import RestoreTarget, protected_as
@@ -74,10 +74,7 @@ def restore_backup(
     """
     backups, store = request.backups, request.backups.store()
     name, environment = backups.name, backups.environment
-    if request.unrecorded:
-        ledger = without_ledger(name, environment)
-    else:
-        ledger = backup_ledger(name, environment, backups.variables)
+    ledger = ledger_if_wanted(name, environment, backups.variables, unrecorded=request.unrecorded)
     manifest = chosen_backup(store, ledger, request.wanted)
     target = _target(request, manifest)
     protected = protected_as(target.identity(), backups.loaded, backups.surroundings.monotonic)

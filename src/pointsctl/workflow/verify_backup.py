@@ -7,17 +7,18 @@ from pathlib import Path
 
 from pointsctl.backup_engines.interface import Restored
 from pointsctl.encryption import Identities, read_identities
-from pointsctl.errors import ExitCode, PointsctlError
+from pointsctl.errors import BackupDamagedError, ExitCode, PointsctlError
 from pointsctl.model.backup import Manifest
+from pointsctl.model.backup_history import RecordedBackup
 from pointsctl.model.backup_records import AuditResult
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.progress import Progress
 from pointsctl.model.proof import Proof
 from pointsctl.postgres.scratch import Scratch
 from pointsctl.postgres.workspace import Workspace, require_room, sweep
-from pointsctl.workflow.backup_ledger import BackupLedger, Recorded, backup_ledger, without_ledger
+from pointsctl.workflow.backup_ledger import BackupLedger, Recorded, ledger_if_wanted
 from pointsctl.workflow.backup_request import BackupRequest
-from pointsctl.workflow.chosen_backup import chosen_backup
+from pointsctl.workflow.chosen_backup import chosen_backup, recorded_backup, recorded_manifest
 from pointsctl.workflow.copy_audits import CopyAudits, audit_copy
 from pointsctl.workflow.drill_place import EPHEMERAL, drill_place
 from pointsctl.workflow.record_backup import record_refuted, record_verified
@@ -26,6 +27,7 @@ from pointsctl.workflow.transfer import Way, fetch, room_for
 
 _FILES = "backup"
 _IDENTITY = "POINTSCTL_AGE_IDENTITY"
+_NOTHING_RESTORED = 0
 _BESIDE = 1.2
 """What a restored copy takes on the disk, as a multiple of the database's size: sorting for indexes needs room too."""
 
@@ -88,11 +90,8 @@ class _Drill:
 
     def run(self, wanted: str, *, unrecorded: bool) -> Verified:
         name, environment = self.request.name, self.request.environment
-        if unrecorded:
-            ledger = without_ledger(name, environment)
-        else:
-            ledger = backup_ledger(name, environment, self.request.variables)
-        manifest = chosen_backup(self.store, ledger, wanted)
+        ledger = ledger_if_wanted(name, environment, self.request.variables, unrecorded=unrecorded)
+        manifest = self._manifest(ledger, wanted)
         left_over = sweep(self.request.base)
         with Workspace.open(self.request.base, f"backup verify {name}") as workspace:
             copy = round(manifest.database_size * _BESIDE) if self.into == EPHEMERAL else 0
@@ -101,8 +100,19 @@ class _Drill:
                 return self._restored(ledger, manifest, workspace, left_over)
             except PointsctlError as error:
                 if error.exit_code is ExitCode.BAD:
-                    self._refute(ledger, manifest, error)
+                    self._refute(ledger, manifest, error, manifest.server_version)
                 raise
+
+    def _manifest(self, ledger: BackupLedger, wanted: str) -> Manifest:
+        recorded = recorded_backup(ledger, wanted)
+        if recorded is None:
+            return chosen_backup(self.store, ledger, wanted)
+        try:
+            return recorded_manifest(self.store, ledger.name, recorded)
+        except BackupDamagedError as error:
+            # A backup whose manifest is gone or was changed opens no gate either.
+            self._refute(ledger, recorded, error, _NOTHING_RESTORED)
+            raise
 
     def _restored(
         self, ledger: BackupLedger, manifest: Manifest, workspace: Workspace, left_over: tuple[Path, ...]
@@ -173,18 +183,20 @@ class _Drill:
             )
         )
 
-    def _refute(self, ledger: BackupLedger, manifest: Manifest, error: PointsctlError) -> None:
+    def _refute(
+        self, ledger: BackupLedger, backup: Manifest | RecordedBackup, error: PointsctlError, server_version: int
+    ) -> None:
         request = self.request
         recorded = ledger.record(
             lambda opened: record_refuted(
                 opened,
                 request.name,
-                manifest,
+                backup,
                 self.store.address,
                 request.operator,
                 why=error.message,
                 restored_into=self.into,
-                server_version=manifest.server_version,
+                server_version=server_version,
             )
         )
         told = (

@@ -182,6 +182,7 @@ def test_a_predefined_role_of_another_version_is_refused_by_name(open_path: Path
         (
             "bootstrap",
             "owns_database",
+            "named",
             "owns_objects",
             "superuser",
             "bypassrls",

@@ -157,4 +157,6 @@ def test_roles_are_looked_for_and_never_made(server: Server, database_url: str, 
 
 
 def replace_name(role: Role, name: str) -> Role:
-    return role.model_copy(update={"name": name, "bootstrap": False, "owns_objects": False, "member_of": ()})
+    return role.model_copy(
+        update={"name": name, "bootstrap": False, "named": True, "owns_objects": False, "member_of": ()}
+    )

@@ -114,6 +114,8 @@ def test_what_may_not_be_read_is_named(admin_url: str, statement: str, named: st
     finally:
         execute(admin_url, "DROP OWNED BY bypasser", "DROP ROLE bypasser")
     assert refused.value.message == f"the role 'bypasser' may not read {named}"
+    # Large objects stay closed to pg_read_all_data.
+    assert ("pg_read_all_data" in refused.value.hint) == ("large object" not in named)
 
 
 def test_refusals_show_nothing_of_the_address(database_url: str) -> None:
