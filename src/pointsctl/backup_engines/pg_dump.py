@@ -85,7 +85,8 @@ class PgDump(Engine):
             archive, fingerprints = together(
                 guard,
                 lambda limit: dump(held, program, folder / ARCHIVE, order, limit, progress),
-                lambda limit: take_fingerprints(held, survey, source.jobs, limit, progress),
+                # The dump takes longer, so it must not wait for processors that the fingerprints are using.
+                lambda limit: take_fingerprints(held, survey, max(1, source.jobs // 2), limit, progress),
             )
             held.still_held()
             contents = DumpContents(

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlencode
@@ -52,6 +52,7 @@ class PrivateCluster:
         settings: Mapping[str, str] | None = None,
         tcp: TcpAccess | None = None,
         binaries: Binaries | None = None,
+        initdb_options: Sequence[str] = (),
     ) -> None:
         self.directory = directory.absolute()
         self.data_directory = self.directory / "data"
@@ -61,6 +62,7 @@ class PrivateCluster:
         self._tcp = tcp
         self._account = Account.of_this_process()
         self._binaries = binaries
+        self._initdb_options = tuple(initdb_options)
 
     def __enter__(self) -> PrivateCluster:
         self.start()
@@ -187,6 +189,7 @@ class PrivateCluster:
             "UTF8",
             "--locale=C.UTF-8",
             "--no-sync",
+            *self._initdb_options,
         ]
         with self.log_file.open("ab") as log:
             code = self._launch([self._program("initdb"), *arguments], log).wait()

@@ -21,6 +21,7 @@ from pointsctl.postgres.roles import Role, bootstrap_of, create_roles, owner_of_
 from pointsctl.postgres.workspace import CLUSTER, Workspace
 
 DATABASE = "pointsctl_copy"
+_CHECKSUMS_BY_DEFAULT = 18
 _MIB = 1024 * 1024
 _LEAST_MEMORY = 64 * _MIB
 _MOST_MEMORY = 1024 * _MIB
@@ -92,7 +93,12 @@ def ephemeral_server(workspace: Workspace, major: int, *, search_path: str, jobs
     # A name that the source does not have, so that it can be renamed to one that it has.
     superuser = f"pointsctl_{secrets.token_hex(6)}"
     cluster = PrivateCluster(
-        workspace.folder / CLUSTER, superuser=superuser, settings=fast_settings(jobs), binaries=binaries
+        workspace.folder / CLUSTER,
+        superuser=superuser,
+        settings=fast_settings(jobs),
+        binaries=binaries,
+        # What is read minutes after it was written needs no protection from a disk that decays.
+        initdb_options=["--no-data-checksums"] if major >= _CHECKSUMS_BY_DEFAULT else [],
     )
     try:
         cluster.start()

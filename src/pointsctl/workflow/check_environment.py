@@ -56,12 +56,6 @@ def check_environment(
     Raises UsageError or ChecklistError (before anything is looked at) when the environment cannot be used.
     """
     places = Places(loaded, environment, surroundings)
-    sections = {
-        item.id: section.id
-        for phase in loaded.checklist.phases
-        for section in phase.sections
-        for item in section.walk()
-    }
     try:
         request = Request(
             run_id=surroundings.new_id(),
@@ -71,7 +65,7 @@ def check_environment(
             directory=loaded.directory,
             checks=loaded.checks,
             references=loaded.references,
-            sections=sections,
+            sections=_sections(loaded),
             place=places.of,
             redactor=Redactor(places.secrets()),
             clock=surroundings.clock,
@@ -88,6 +82,12 @@ def check_environment(
         return run_items(request, observer)
     finally:
         places.close()
+
+
+def _sections(loaded: Loaded) -> dict[str, str]:
+    """The section of each item."""
+    sections = [section for phase in loaded.checklist.phases for section in phase.sections]
+    return {item.id: section.id for section in sections for item in section.walk()}
 
 
 def _backups(loaded: Loaded, name: str, target: Environment) -> Backups:

@@ -10,7 +10,6 @@ from pointsctl.encryption import Identities, read_identities
 from pointsctl.errors import BackupDamagedError, ExitCode, PointsctlError
 from pointsctl.model.backup import Manifest
 from pointsctl.model.backup_history import RecordedBackup
-from pointsctl.model.backup_records import AuditResult
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.progress import Progress
 from pointsctl.model.proof import Proof
@@ -152,7 +151,6 @@ class _Drill:
     ) -> Recorded:
         name, address, operator = self.request.name, self.store.address, self.request.operator
         restore_ms, version = round(copy.seconds * 1000), scratch.identity().server_version
-        results: tuple[AuditResult, ...] = audits.results if audits else ()
         if proof.holds:
             return ledger.record(
                 lambda opened: record_verified(
@@ -165,7 +163,7 @@ class _Drill:
                     restored_into=self.into,
                     server_version=version,
                     proof=proof,
-                    audits=results,
+                    audits=audits.results if audits else (),
                 )
             )
         return ledger.record(
