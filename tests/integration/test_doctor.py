@@ -152,11 +152,11 @@ def test_variables_that_are_empty_are_named(reached: Reached) -> None:
     ("tools", "encrypted", "status"),
     [
         ([], False, Status.ERROR),
-        ([tool(17)], False, Status.FAILED),
+        ([tool(17)], False, Status.ERROR),
         ([tool(18)], False, Status.OK),
         ([tool(19)], True, Status.OK),
         ([tool(15), tool(18, encrypts=False, embedded=True)], False, Status.OK),
-        ([tool(15), tool(18, encrypts=False, embedded=True)], True, Status.FAILED),
+        ([tool(15), tool(18, encrypts=False, embedded=True)], True, Status.ERROR),
         ([tool(18, encrypts=False, embedded=True)], True, Status.ERROR),
         ([tool(18, name="psql")], False, Status.ERROR),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pointsctl.postgres.client_tools import find_client_tools, newest_for
+from pointsctl.postgres.client_tools import find_client_tools
 from pointsctl.workflow.doctor_machine import Machine, client_checks, tool_checks
 from pointsctl.workflow.doctor_result import Status
 
@@ -35,9 +35,6 @@ def test_programs_are_found_on_the_path_and_in_the_wheel(tmp_path: Path) -> None
     wheel = [one for one in tools if one.embedded]
     assert {one.name for one in wheel} == {"psql", "pg_dump", "pg_restore"}
     assert {(one.major, one.encrypts) for one in wheel} == {(18, False)}
-    newest = newest_for(tools, "pg_dump", encrypted=False)
-    assert newest is not None
-    assert newest.major == 99
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "echo 'pg_dump (PostgreSQL) devel'"])

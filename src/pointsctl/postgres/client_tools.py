@@ -39,16 +39,6 @@ def find_client_tools(search_path: str, ask: Ask) -> tuple[ClientTool, ...]:
     return (*_asked(on_path, ask, embedded=False), *_asked(_embedded(), ask, embedded=True))
 
 
-def newest_for(tools: Iterable[ClientTool], name: str, *, encrypted: bool, embedded: bool = True) -> ClientTool | None:
-    """The newest `name`; for an `encrypted` server only those that can encrypt, and the wheel's only if `embedded`."""
-    fitting = [
-        tool
-        for tool in tools
-        if tool.name == name and (tool.encrypts or not encrypted) and (embedded or not tool.embedded)
-    ]
-    return max(fitting, key=lambda tool: tool.major, default=None)
-
-
 def _asked(paths: Iterable[Path], ask: Ask, *, embedded: bool) -> tuple[ClientTool, ...]:
     programs = {path.name: path for path in paths}
     encrypts = "psql" not in programs or _encrypts(programs["psql"], ask)

@@ -11,6 +11,7 @@ from pointsctl.model.redaction import secret_values
 from pointsctl.model.redactor import Redactor
 from pointsctl.postgres.client_tools import ClientTool, find_client_tools
 from pointsctl.postgres.connection import password_of
+from pointsctl.postgres.dump_tools import installed_tools
 from pointsctl.workflow.doctor_environments import (
     Target,
     distinct_check,
@@ -43,7 +44,7 @@ def examine(patient: Patient, machine: Machine) -> Examination:
         *extra_checks(),
         _checklist_check(patient.checklist),
         *unusable,
-        *_environments(targets, tools, machine),
+        *_environments(targets, installed_tools(machine.search_path), machine),
     ]
     loaded = patient.checklist
     if isinstance(loaded, Loaded):

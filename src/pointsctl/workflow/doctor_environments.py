@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pointsctl.errors import PointsctlError, TookTooLongError
+from pointsctl.errors import PointsctlError, TookTooLongError, ToolMissingError
 from pointsctl.model.configuration import Environment
-from pointsctl.postgres.client_tools import ClientTool, newest_for
+from pointsctl.postgres.client_tools import ClientTool
+from pointsctl.postgres.dump_tools import pg_dump_for
 from pointsctl.postgres.reachability import Reached, reach
-from pointsctl.workflow.doctor_machine import INSTALL_CLIENTS
 from pointsctl.workflow.doctor_result import DoctorCheck, Status
 
 CONNECT_SECONDS = 5
@@ -166,14 +166,10 @@ def _in_between(prefix: str, seen: Reached) -> Iterator[DoctorCheck]:
 def _dump(prefix: str, seen: Reached, tools: Sequence[ClientTool]) -> DoctorCheck:
     id_ = f"{prefix}.pg_dump"
     server = seen.identity.server_version // 10_000
-    tool = newest_for(tools, "pg_dump", encrypted=seen.encrypted)
-    if tool is None:
-        return DoctorCheck(
-            id_, Status.ERROR, f"no pg_dump for PostgreSQL {server} over this connection", INSTALL_CLIENTS
-        )
-    if tool.major < server:
-        fix = f"install PostgreSQL's client programs {server} or newer"
-        return DoctorCheck(id_, Status.FAILED, f"pg_dump {tool.version} is older than the server's {server}", fix)
+    try:
+        tool = pg_dump_for(server, tools, encrypted=seen.encrypted)
+    except ToolMissingError as error:
+        return DoctorCheck(id_, Status.ERROR, error.message, error.hint)
     return DoctorCheck(id_, Status.OK, f"{tool.version} for the server's {server}")
 
 
