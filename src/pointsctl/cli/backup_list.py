@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pointsctl.workflow.list_backups import BackupList, ListedBackup
 
 LIST_SCHEMA = "pointsctl/backups/v1"
-_NARROW = 100
+_NARROW = 132
 _LONGEST = 300
 _STYLES = {"damaged": "bold red", "missing": "bold red", "refuted": "bold red", "verified": "green"}
 

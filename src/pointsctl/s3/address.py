@@ -58,8 +58,14 @@ class Address:
                 hint="take it out; credentials come from AWS_PROFILE, AWS_ACCESS_KEY_ID and the like",
             )
         prefix = parts.path.strip("/")
-        named = parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and not parts.fragment
-        if not named or len(prefix) > _LONGEST_PREFIX or (prefix and not _PREFIX.fullmatch(prefix)):
+        if parts.scheme == "s3" and not _BUCKET.fullmatch(parts.netloc):
+            raise _no_address("not the name of a bucket, which has 3 to 63 lower-case letters, digits, `.` and `-`")
+        if (
+            parts.scheme != "s3"
+            or parts.fragment
+            or len(prefix) > _LONGEST_PREFIX
+            or (prefix and not _PREFIX.fullmatch(prefix))
+        ):
             raise _no_address("not the address of a bucket and a folder in it")
         _check(settings)
         return cls(parts.netloc, prefix, **settings)
