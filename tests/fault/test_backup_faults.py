@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -28,8 +29,11 @@ from tests.support.backup_projects import NAME, BackupProject, Telling
 from tests.support.ledgers import install
 from tests.support.servers import open_directory
 
-KILLS = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "campaign" else 6
-"""Moments at which create, and verify, are killed; `make campaign` tries more of them."""
+CAMPAIGN = os.environ.get("HYPOTHESIS_PROFILE") == "campaign"
+KILLS = 50 if CAMPAIGN else 6
+"""Events at which create, and verify, are killed; `make campaign` tries every one of them."""
+TIMES = [random.Random(number).uniform(0.01, 2.0) for number in range(50 if CAMPAIGN else 2)]  # noqa: S311
+"""Seconds after which they are killed too, wherever they are: about as long as both take with a small database."""
 
 PASSWORD = "hunter2-but-longer"
 
@@ -107,6 +111,10 @@ def test_kill_9_at_any_moment_of_create_leaves_nothing_half_made(project: Backup
         known = assert_only_whole_backups(project)
         run_child("create", project, moment)
         assert assert_only_whole_backups(project) - known in (0, 1)
+    for seconds in TIMES:
+        known = assert_only_whole_backups(project)
+        run_child("create", project, 0, seconds=seconds)
+        assert assert_only_whole_backups(project) - known in (0, 1)
     project.create()
     assert project.left_over() == []
     assert_nobody_is_left(project)
@@ -123,6 +131,8 @@ def test_kill_9_at_any_moment_of_verify_leaves_no_scratch_after_the_next_run(pro
     assert code == 0
     for moment in moments(total, KILLS):
         run_child("verify", project, moment)
+    for seconds in TIMES:
+        run_child("verify", project, 0, seconds=seconds)
     assert project.verify().proof.holds
     assert project.left_over() == []
     assert_nobody_is_left(project)

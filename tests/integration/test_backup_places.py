@@ -45,12 +45,17 @@ def test_a_backup_in_a_locked_bucket_is_proven_and_cannot_be_deleted(
     assert done.recorded.head is not None
 
 
+@pytest.mark.usefixtures("s3_credentials")
+@pytest.mark.parametrize("kind", ["file", "s3"])
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_backup_of_every_major_version_is_proven(major: int, open_path: Path) -> None:
+def test_a_backup_of_every_major_version_is_proven(
+    major: int, kind: str, object_store: ObjectStore, open_path: Path
+) -> None:
+    store = {"store": object_store.url(object_store.bucket())} if kind == "s3" else {}
     with server_of(major) as cluster:
         url = cluster.url("postgres")
         execute(url, ROWS)
-        project = BackupProject(open_path, url, items=NO_AUDITS)
+        project = BackupProject(open_path, url, items=NO_AUDITS, **store)
         assert project.create().manifest.server_version // 10_000 == major
         done = project.verify()
     assert done.proof.holds, done.proof

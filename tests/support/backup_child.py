@@ -1,7 +1,7 @@
 """A process that takes or verifies a backup, and is killed as by `kill -9` at the moment that it is told of so many events.
 
-Called as `python -m tests.support.backup_child create|verify FOLDER URL NUMBER`; prints how many events there were when it
-comes to its end before. `create-stored` is killed before the record of what is stored, `create-recorded` right after it.
+Called as `python -m tests.support.backup_child create|verify FOLDER URL NUMBER [SECONDS]`; prints how many events there were
+when it comes to its end before. With SECONDS it is also killed when so much time has passed, wherever it is then. `create-stored` is killed before the record of what is stored, `create-recorded` right after it.
 """
 
 from __future__ import annotations
@@ -49,11 +49,23 @@ class Deadly:
         self._count()
 
 
-def run_child(what: str, project: BackupProject, last: int) -> tuple[int, int]:
-    """The exit code (-9 when it was killed), and how many events it saw when it came to its end."""
+def run_child(what: str, project: BackupProject, last: int, *, seconds: float = 0) -> tuple[int, int]:
+    """The exit code (-9 when it was killed), and how many events it saw when it came to its end.
+
+    `seconds` (0 for never) after the work has begun, the kernel ends the process, whatever it is doing.
+    """
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.backup_child", what, str(project.folder), project.url, str(last)],
+        [
+            sys.executable,
+            "-m",
+            "tests.support.backup_child",
+            what,
+            str(project.folder),
+            project.url,
+            str(last),
+            str(seconds),
+        ],
         cwd=root,
         env={"PATH": os.environ["PATH"], "HOME": str(project.folder), "LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -62,8 +74,10 @@ def run_child(what: str, project: BackupProject, last: int) -> tuple[int, int]:
         timeout=_PATIENCE_S,
         check=False,
     )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, int(done.stdout or 0)
+    # The alarm is not caught: to the process it is the same as SIGKILL.
+    code = -signal.SIGKILL if done.returncode == -signal.SIGALRM else done.returncode
+    assert code in (0, -signal.SIGKILL), done.stderr
+    return code, int(done.stdout or 0)
 
 
 def _die(*_: object) -> NoReturn:
@@ -76,9 +90,10 @@ def _deadly_record(*given: Any) -> NoReturn:
     _die()
 
 
-def main(what: str, folder: str, url: str, last: str) -> None:
+def main(what: str, folder: str, url: str, last: str, seconds: str) -> None:
     """Do it."""
     project, deadly = BackupProject(Path(folder), url), Deadly(int(last))
+    signal.setitimer(signal.ITIMER_REAL, float(seconds))
     if what in ("create-stored", "create-recorded"):
         vars(create_backup)["record_created"] = _deadly_record if what == "create-recorded" else _die
         what = "create"

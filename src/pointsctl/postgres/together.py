@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.stops import Stops, once_by_either
 
 _One = TypeVar("_One")
 _Other = TypeVar("_Other")
@@ -44,7 +45,7 @@ class _Shared:
     def __init__(self, cancellation: Cancellation) -> None:
         self._cancellation = cancellation
         self._lock = threading.Lock()
-        self._stops: dict[object, Callable[[], object]] = {}
+        self._stops = Stops()
         self.failure: BaseException | None = None
 
     @property
@@ -56,15 +57,7 @@ class _Shared:
 
     @contextmanager
     def callback(self, stop: Callable[[], object]) -> Iterator[None]:
-        once = threading.Lock()  # taken by the first of the two that calls
-
-        def stop_once() -> None:
-            if once.acquire(blocking=False):
-                stop()
-
-        with ExitStack() as both:
-            both.enter_context(self._cancellation.callback(stop_once))
-            both.enter_context(self._own_callback(stop_once))
+        with once_by_either(self._cancellation.callback, self._stops.callback, stop):
             yield
 
     @contextmanager
@@ -75,20 +68,4 @@ class _Shared:
         except BaseException as error:  # noqa: BLE001  (raised again by `together`)
             with self._lock:
                 self.failure = self.failure or error
-                stops = list(self._stops.values())
-            for stop in stops:
-                threading.Thread(target=stop, daemon=True, name="stop").start()
-
-    @contextmanager
-    def _own_callback(self, stop: Callable[[], object]) -> Iterator[None]:
-        key = object()
-        with self._lock:
-            already = self.failure is not None
-            self._stops[key] = stop
-        if already:
-            stop()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._stops.pop(key, None)
+            self._stops.pull()

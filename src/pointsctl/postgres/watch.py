@@ -6,13 +6,14 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import pq
 
 from pointsctl.errors import ConnectionLostError, InterruptedByOperatorError
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.stops import Stops, once_by_either
 from pointsctl.postgres.connection import Connection
 
 
@@ -22,8 +23,7 @@ class Watch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._use = threading.Lock()
-        self._gate = threading.Lock()
-        self._stops: dict[object, Callable[[], object]] = {}
+        self._stops = Stops()
         self._wake, self._woken = socket.socketpair()
         self.lost = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="watch")
@@ -38,17 +38,8 @@ class Watch:
     @contextmanager
     def callback(self, stop: Callable[[], object]) -> Iterator[None]:
         """While the context is open, `stop` is called (from another thread) if the connection is lost."""
-        key = object()
-        with self._gate:
-            already = self.lost
-            self._stops[key] = stop
-        if already:
-            stop()
-        try:
+        with self._stops.callback(stop):
             yield
-        finally:
-            with self._gate:
-                self._stops.pop(key, None)
 
     def look(self) -> None:
         """Ask the session whether its transaction is alive still."""
@@ -90,11 +81,8 @@ class Watch:
             self._lose()
 
     def _lose(self) -> None:
-        with self._gate:
-            self.lost = True
-            stops = list(self._stops.values())
-        for stop in stops:
-            threading.Thread(target=stop, daemon=True, name="stop").start()
+        self.lost = True
+        self._stops.pull()
 
 
 class Guard:
@@ -116,8 +104,5 @@ class Guard:
     @contextmanager
     def callback(self, stop: Callable[[], object]) -> Iterator[None]:
         """While the context is open, `stop` is called (once, from another thread) if the work must end."""
-        once = threading.Lock()  # taken by the first of the two that calls
-        with ExitStack() as both:
-            for source in (self._cancellation, self._watch):
-                both.enter_context(source.callback(lambda: stop() if once.acquire(blocking=False) else None))
+        with once_by_either(self._cancellation.callback, self._watch.callback, stop):
             yield

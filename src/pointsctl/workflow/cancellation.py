@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pointsctl.model.stops import Stops
+
 
 class TimeLimit:
     """Implements `pointsctl.model.cancellation.Cancellation` against an injected monotonic clock (seconds)."""
@@ -14,7 +16,7 @@ class TimeLimit:
         self._clock = clock
         self._end = clock() + seconds
         self._lock = threading.Lock()
-        self._stops: dict[object, Callable[[], object]] = {}
+        self._stops = Stops()
         self.reason = ""
 
     @property
@@ -34,17 +36,8 @@ class TimeLimit:
     @contextmanager
     def callback(self, stop: Callable[[], object]) -> Iterator[None]:
         """While the context is open, `stop` is called when the look must end; at once if it must end already."""
-        key = object()
-        with self._lock:
-            already = self.requested
-            self._stops[key] = stop
-        if already:
-            stop()
-        try:
+        with self._stops.callback(stop):
             yield
-        finally:
-            with self._lock:
-                self._stops.pop(key, None)
 
     def cancel(self, reason: str) -> None:
         """Ask the look to end. Returns at once: a stop that waits for a dead network must not hold up the others."""
@@ -52,6 +45,4 @@ class TimeLimit:
             if self.requested:
                 return
             self.reason = reason
-            stops = list(self._stops.values())
-        for stop in stops:
-            threading.Thread(target=stop, daemon=True, name="stop").start()
+        self._stops.pull()
