@@ -13,6 +13,7 @@ from pydantic import ConfigDict, StringConstraints
 from pointsctl.model.configuration import (
     Approvals,
     Backup,
+    DeploymentSettings,
     Environment,
     Functions,
     Metric,
@@ -154,6 +155,7 @@ class Checklist(Strict):
     approvals: Approvals = Approvals()
     migrations: Migrations = Migrations()
     functions: Functions = Functions()
+    deployment: DeploymentSettings = DeploymentSettings()
     rollout: Rollout = Rollout()
     metrics: dict[Slug, Metric] = pydantic.Field(default_factory=dict)
     triggers: dict[Slug, Trigger] = pydantic.Field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""The parts of a checklist that configure the rest: environments, backup, approvals, migrations, functions, rollout, metrics, triggers."""
+"""The parts of a checklist that configure the rest: environments, backup, approvals, migrations, functions, deployment, rollout, metrics, triggers."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 import pydantic
@@ -94,15 +94,61 @@ class Approvals(Settings):
     )
 
 
+class LintWaiver(Settings):
+    """A finding of the linter that is accepted for a time. The checklist is signed, and its waivers with it."""
+
+    reason: Annotated[str, StringConstraints(min_length=10, max_length=400)] = pydantic.Field(
+        description="why it is accepted"
+    )
+    until: date = pydantic.Field(description="the last day on which it is accepted")
+
+
+class Lint(Settings):
+    """What `migrate lint` finds, and what of it is accepted."""
+
+    large_rows: int = pydantic.Field(100_000, ge=1, description="a table with so many rows is large")
+    large_bytes: int = pydantic.Field(100 * 1024 * 1024, ge=1, description="a table with so many bytes is large")
+    excluded_rules: tuple[str, ...] = pydantic.Field((), description="rules of squawk that are not asked")
+    waived: dict[str, LintWaiver] = pydantic.Field(
+        default_factory=dict, description="accepted findings by the key that `migrate lint` shows"
+    )
+
+
 class Migrations(Settings):
     """Where the migration files are and how they are applied."""
 
     directory: str = pydantic.Field("supabase/migrations", description="folder of the migration files")
     reverse_directory: str = pydantic.Field("supabase/reverse", description="folder of the files that undo them")
+    history: str = pydantic.Field("supabase", description="who writes down what is applied; see docs/migrations.md")
     engine: Literal["native", "supabase"] = pydantic.Field(
         "native", description="who applies them: pointsctl itself, or the Supabase CLI"
     )
     window: Duration = pydantic.Field(timedelta(minutes=30), description="how long the migration is expected to take")
+    lock_timeout: Duration = pydantic.Field(timedelta(seconds=2), description="how long a statement waits for a lock")
+    statement_timeout: Duration = pydantic.Field(timedelta(minutes=10), description="how long a statement may take")
+    idle_timeout: Duration = pydantic.Field(
+        timedelta(minutes=1), description="how long a transaction may stay open without a statement"
+    )
+    tries: int = pydantic.Field(8, ge=1, le=100, description="how often a file is tried that meets a locked table")
+    old_transaction: Duration = pydantic.Field(
+        timedelta(minutes=5), description="no migration begins while a transaction is open for longer"
+    )
+    rehearsal_fresh_for: Duration = pydantic.Field(timedelta(hours=24), description="how old a rehearsal may be")
+    lint: Lint = pydantic.Field(default_factory=Lint, description="what `migrate lint` looks for")
+
+
+class FunctionCommands(Settings):
+    """With `platform: command`: the programs that speak to the platform, each with its arguments.
+
+    `${function}`, `${folder}` and `${project}` are replaced in every argument.
+    """
+
+    deploy: tuple[str, ...] = pydantic.Field((), description="deploys one function from its folder")
+    list: tuple[str, ...] = pydantic.Field((), description='prints JSON: [{"name", "version", "sha256"}]')
+    delete: tuple[str, ...] = pydantic.Field((), description="deletes one function")
+    save: tuple[str, ...] = pydantic.Field((), description="writes the bundle that is deployed now into ${folder}")
+    logs: tuple[str, ...] = pydantic.Field((), description='prints JSON Lines: {"at", "function", "level", "message"}')
+    pass_variables: tuple[str, ...] = pydantic.Field((), description="variables of the process that they see")
 
 
 class Functions(Settings):
@@ -113,6 +159,29 @@ class Functions(Settings):
     names: tuple[Name, ...] = pydantic.Field((), description="every function that is deployed")
     watch_logs_for: Duration = pydantic.Field(
         timedelta(minutes=15), description="how long the logs are watched after a deployment"
+    )
+    logs: bool = pydantic.Field(False, description="whether the platform's logs are read; needs its token")
+    profile: str = pydantic.Field(
+        "", description="with `platform: supabase`: a profile file of the Supabase CLI, for another address of its API"
+    )
+    timeout: Duration = pydantic.Field(timedelta(minutes=5), description="how long one call of the platform may take")
+    slowest: Duration = pydantic.Field(
+        timedelta(seconds=2), description="a function that answers later fails its probe"
+    )
+    health: str = pydantic.Field("", description="path below each function's address that answers 200, such as /health")
+    commands: FunctionCommands = pydantic.Field(
+        default_factory=FunctionCommands, description="with `platform: command`"
+    )
+
+
+class DeploymentSettings(Settings):
+    """What the deployment procedure asks for beyond the gate."""
+
+    announced_by: tuple[str, ...] = pydantic.Field(
+        (), description="ids of items that say that everybody knows; they must be satisfied before anything is changed"
+    )
+    window: str = pydantic.Field(
+        "", description="id of the item whose fields `start` and `rollback-deadline` are the window"
     )
 
 

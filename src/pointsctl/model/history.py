@@ -10,9 +10,12 @@ from typing import Generic, TypeVar
 from pointsctl.model.backup_history import BackupFold, RecordedBackup
 from pointsctl.model.backup_records import BACKUP_KINDS, BackupRecordError
 from pointsctl.model.ledger import EMPTY, Head, Kind, Record
+from pointsctl.model.migration_records import MigrationRecordError, RecordedMigration, recorded_migration
 from pointsctl.model.pin import Pin, read_pin
 from pointsctl.model.plan import Plan, PlanError, read_plan
 from pointsctl.model.policy import Trust
+from pointsctl.model.procedure import PROCEDURE_KINDS, RecordedProcedure, fold_procedures
+from pointsctl.model.rehearsal import RecordedRehearsal, RehearsalRecordError, recorded_rehearsal
 from pointsctl.model.run_history import RecordedRun, SeenFinding, run_of
 from pointsctl.model.statement import (
     ApprovalStatement,
@@ -61,7 +64,7 @@ class RecordedPlan:
 class History:
     """What the ledger amounts to. `now` is the database's clock when it was read; `unreadable` names the records of these
     kinds that could not be read, each with why. Findings, attestations and waivers are by item id, oldest first;
-    backups the newest last.
+    backups, migrations, rehearsals and procedures the newest last.
     """
 
     head: Head = EMPTY
@@ -75,6 +78,9 @@ class History:
     plans: tuple[RecordedPlan, ...] = ()
     decisions: tuple[Signed[ApprovalStatement], ...] = ()
     backups: tuple[RecordedBackup, ...] = ()
+    migrations: tuple[RecordedMigration, ...] = ()
+    rehearsals: tuple[RecordedRehearsal, ...] = ()
+    procedures: tuple[RecordedProcedure, ...] = ()
     unreadable: tuple[tuple[int, str], ...] = ()
 
     @property
@@ -116,6 +122,9 @@ class _Folding:
         self._plans: list[RecordedPlan] = []
         self._decisions: list[Signed[ApprovalStatement]] = []
         self._backups = BackupFold(self._start.pin)
+        self._migrations: list[RecordedMigration] = []
+        self._rehearsals: list[RecordedRehearsal] = []
+        self._procedures: list[Record] = []
         self._unreadable: list[tuple[int, str]] = []
 
     def add(self, entry: Signed[Statement]) -> None:
@@ -126,8 +135,8 @@ class _Folding:
                 self._begin()
         elif record.kind == Kind.RUN_FINISHED:
             self._add_run(record)
-        elif record.kind in BACKUP_KINDS:
-            self._add_backup(record)
+        elif record.kind in _BY_POINTSCTL:
+            self._add_work(record)
         elif statement is None and record.kind in _SIGNED:
             self._unreadable.append((record.seq, entry.objection or "it holds no statement of its kind"))
         elif statement is not None:
@@ -156,6 +165,9 @@ class _Folding:
             plans=tuple(self._plans),
             decisions=tuple(self._decisions),
             backups=self._backups.result(),
+            migrations=tuple(self._migrations),
+            rehearsals=tuple(self._rehearsals),
+            procedures=fold_procedures(self._procedures),
             unreadable=tuple(self._unreadable),
         )
 
@@ -168,10 +180,18 @@ class _Folding:
         self._runs.append(run)
         self._findings.update(findings)
 
-    def _add_backup(self, record: Record) -> None:
+    def _add_work(self, record: Record) -> None:
+        """What pointsctl did itself, and nobody signs."""
         try:
-            self._backups.add(record)
-        except BackupRecordError as error:
+            if record.kind in BACKUP_KINDS:
+                self._backups.add(record)
+            elif record.kind in PROCEDURE_KINDS:
+                self._procedures.append(record)
+            elif record.kind == Kind.REHEARSAL_FINISHED:
+                self._rehearsals.append(recorded_rehearsal(record, self._start.pin))
+            else:
+                self._migrations.append(recorded_migration(record))
+        except (BackupRecordError, MigrationRecordError, RehearsalRecordError) as error:
             self._unreadable.append((record.seq, error.message))
 
     def _add_plan(self, entry: Signed[PlanStatement]) -> None:
@@ -188,6 +208,8 @@ class _Folding:
 
 _SIGNED = frozenset({Kind.ITEM_ATTESTED, Kind.ITEM_WAIVED, Kind.PLAN_CREATED, Kind.PLAN_DECIDED})
 """The kinds of this fold that count only when they are signed."""
+
+_BY_POINTSCTL = BACKUP_KINDS | PROCEDURE_KINDS | {Kind.REHEARSAL_FINISHED, Kind.MIGRATION_APPLIED}
 
 T = TypeVar("T", bound=Statement)
 

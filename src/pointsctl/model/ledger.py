@@ -59,6 +59,17 @@ class Kind(StrEnum):
     BACKUP_VERIFIED = "backup.verified"
     BACKUP_REFUTED = "backup.refuted"
     BACKUP_PRUNED = "backup.pruned"
+    MIGRATION_APPLIED = "migration.applied"
+    MIGRATION_REPAIRED = "migration.repaired"
+    REHEARSAL_FINISHED = "rehearsal.finished"
+    FUNCTION_DEPLOYED = "function.deployed"
+    FUNCTION_DELETED = "function.deleted"
+    FUNCTION_WATCHED = "function.watched"
+    PROCEDURE_STARTED = "procedure.started"
+    PROCEDURE_FINISHED = "procedure.finished"
+    STEP_STARTED = "step.started"
+    STEP_FINISHED = "step.finished"
+    STEP_FAILED = "step.failed"
 
 
 class MalformedRecordError(PointsctlError):

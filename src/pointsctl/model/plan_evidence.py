@@ -144,5 +144,20 @@ def _stale_backup(history: History, now: datetime, limit: timedelta) -> Iterator
         yield f"{why}: taken {minute(backup.taken_at)}, verified {minute(backup.drills[-1].record.recorded_at)}{newer}"
 
 
-def _rehearsal(history: History) -> ProofEvidence | Absent:  # noqa: ARG001  (no record of a rehearsal exists yet)
-    return Absent(absent="no rehearsal is recorded in the ledger")
+def _rehearsal(history: History) -> ProofEvidence | Absent:
+    """The newest rehearsal that counts; what is missing of the newest one else."""
+    found = next((one for one in reversed(history.rehearsals) if one.counts), None)
+    if found is None:
+        newest_one = history.rehearsals[-1] if history.rehearsals else None
+        if newest_one is None:
+            return Absent(absent="none is recorded; run `pointsctl migrate rehearse`")
+        why = newest_one.objection or "; ".join(newest_one.data.problems) or "nothing was rehearsed"
+        return Absent(absent=f"the newest one did not pass: {why}"[:400])
+    record = found.record
+    return ProofEvidence(
+        seq=record.seq,
+        hash=record.hash,
+        summary=f"{len(found.data.migrations)} migrations on backup {found.data.backup} in {about_seconds(found.data.duration_ms)}",
+        recorded_at=record.recorded_at,
+        subject=found.data.catalogue,
+    )

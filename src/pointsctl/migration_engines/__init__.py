@@ -1,0 +1,1 @@
+"""Who applies migrations: one file per engine."""

@@ -1,0 +1,1 @@
+"""Who writes down which migrations a database has had: one file per kind of history, all of them read-only."""
