@@ -148,6 +148,13 @@ class RefusedError(PointsctlError):
     code = "refused"
 
 
+class WaitingError(PointsctlError):
+    """It waits for a person, or for time; everything that was done stays done."""
+
+    exit_code = ExitCode.WAITING
+    code = "waiting"
+
+
 class InterruptedByOperatorError(PointsctlError):
     """The operator asked to stop; everything ended at a safe point."""
 

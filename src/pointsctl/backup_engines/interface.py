@@ -12,8 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from pointsctl.errors import RefusedError
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.catalogue import Catalogue
 from pointsctl.model.configuration import Backup
+from pointsctl.model.expected_catalogue import Reading
 from pointsctl.model.progress import Progress
 from pointsctl.model.proof import Proof
 from pointsctl.postgres.identity import Identity
@@ -56,6 +59,14 @@ class Restored:
     seconds: float
     left_out: tuple[str, ...] = ()
     folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The definitions that a backup holds, and how others are read in the same words."""
+
+    catalogue: Catalogue
+    reading: Reading
 
 
 class Engine(ABC):
@@ -106,6 +117,11 @@ class Engine(ABC):
         progress: Progress,
     ) -> Proof:
         """Compare the copy with what was recorded when the backup was taken. Everything that differs is named."""
+
+    def archived(self, contents: Mapping[str, Any], folder: Path) -> Archive:  # noqa: ARG002  (an engine may have none)
+        """The definitions in the files in `folder`. Raises RefusedError where the engine copies pages, which hold none."""
+        message = "the definitions in a backup of this engine cannot be read"
+        raise RefusedError(message, hint="set `backup.engine: pg_dump`, and take and verify a backup")
 
     @abstractmethod
     def summary(self, contents: Mapping[str, Any]) -> Mapping[str, int]:

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pointsctl.backup_engines.interface import Engine, Restored, Source, Taken
+from pointsctl.backup_engines.interface import Archive, Engine, Restored, Source, Taken
 from pointsctl.errors import RefusedError
 from pointsctl.model.archive import catalogue_of
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.configuration import Backup
+from pointsctl.model.expected_catalogue import Reading
 from pointsctl.model.fingerprint import Fingerprints, compare
 from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.proof import Proof
 from pointsctl.model.sizes import amount
 from pointsctl.postgres.amcheck import PROGRAM as AMCHECK
 from pointsctl.postgres.amcheck import Amcheck, check_indexes
+from pointsctl.postgres.archive import read_archive
 from pointsctl.postgres.connection import connect
-from pointsctl.postgres.copy_catalogue import Archived, compare_catalogue
+from pointsctl.postgres.copy_catalogue import Archived, compare_catalogue, encoding_of
 from pointsctl.postgres.dump_contents import DumpContents, left_out_of_copies
 from pointsctl.postgres.dump_tools import (
     UNCOMPRESSED,
@@ -151,6 +153,12 @@ class PgDump(Engine):
             indexes_checked=checked,
             left_out=tuple(dict.fromkeys((*known.left_out, *copy.left_out, *_unchecked(indexes)))),
         )
+
+    def archived(self, contents: Mapping[str, Any], folder: Path) -> Archive:
+        """From the archive's table of contents."""
+        known, entries = DumpContents.read(contents), read_archive(folder / ARCHIVE).entries
+        reading = Reading(program_major=known.program_major, encoding=encoding_of(entries), without=known.without)
+        return Archive(catalogue_of(entries, known.without.extensions), reading)
 
     def summary(self, contents: Mapping[str, Any]) -> Mapping[str, int]:
         """Tables, rows, sequences, large objects, and objects of the catalogue."""

@@ -16,6 +16,7 @@ from pointsctl.model.backup_history import RecordedBackup
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Without
+from pointsctl.model.deployed_function import DeployedFunction, LogLine
 from pointsctl.model.deployment import Deployment
 from pointsctl.model.finding import Finding, Observation
 from pointsctl.model.history import History
@@ -45,6 +46,29 @@ NO_BACKUPS = Backups()
 """Nothing is known of them."""
 
 
+def _no_project() -> str:
+    raise CouldNotLookError("nobody knows where the functions are", hint="this is a defect of the workflow; report it")
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What the checklist says of the target's edge functions, and looks at their platform.
+
+    `project` is the target's there; `listed` gives what is deployed now; `logs` the lines of a time, None where none can be
+    read. All of them raise where it cannot be looked.
+    """
+
+    names: tuple[str, ...] = ()
+    watch_logs_for: timedelta = timedelta(0)
+    project: Callable[[], str] = _no_project
+    listed: Callable[[Cancellation], tuple[DeployedFunction, ...]] = lambda _cancellation: ()
+    logs: Callable[[datetime, datetime, Cancellation], tuple[LogLine, ...] | None] = lambda *_: None
+
+
+NO_FUNCTIONS = Functions()
+"""Nothing is known of them."""
+
+
 @dataclass(frozen=True)
 class World:
     """Everything that a check may look at; handed in, so that no check reads the process environment or the clock.
@@ -55,7 +79,7 @@ class World:
     items that this one needs or refers to; `references` are the items that a gate stands for. `target` is the name of the
     deployment's target; `history` gives what its ledger says, `deployment` that together with the plan in force (both None
     where it has no ledger, both raise where it cannot be read); `definition` is the digest of the item's definition;
-    `without` is what the target does without; `backups` is about the target's, too.
+    `without` is what the target does without; `backups` and `functions` are about the target's, too.
     """
 
     item: Item
@@ -76,6 +100,7 @@ class World:
     history: Callable[[], History | None] = lambda: None
     definition: str = ""
     backups: Backups = NO_BACKUPS
+    functions: Functions = NO_FUNCTIONS
 
 
 class Check(pydantic.BaseModel, ABC):

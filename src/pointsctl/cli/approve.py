@@ -94,6 +94,7 @@ def _approve(given: _Given, checklist: Path | None) -> int:
     from pointsctl.cli.approvals import opened
     from pointsctl.cli.approvals_tables import print_decided
     from pointsctl.cli.approve_page import announce
+    from pointsctl.model.plan_evidence import FreshFor
     from pointsctl.model.statement import Decision
     from pointsctl.workflow.approve import Request
     from pointsctl.workflow.approve import approve as decide
@@ -104,7 +105,7 @@ def _approve(given: _Given, checklist: Path | None) -> int:
         request = Request(at.name, given.plan, given.role, decision, given.comment, means)
 
         def consent(asked: Asked) -> None:
-            announce(asked, at.loaded.checklist.backup.fresh_for)
+            announce(asked, FreshFor.of(at.loaded.checklist))
             _confirm(given, at.name, protected=at.environment.protected)
 
         done = decide(at.ledger, request, at.look, consent)

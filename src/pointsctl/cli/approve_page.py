@@ -12,10 +12,10 @@ from pointsctl.cli.plan_page import PlanPage, page_of, print_plan, stderr_consol
 from pointsctl.cli.tables import print_json, print_wrapped
 from pointsctl.model.ages import minute
 from pointsctl.model.escape import plain
-from pointsctl.model.plan_evidence import evidence_problems
+from pointsctl.model.plan_evidence import FreshFor, evidence_problems
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from rich.console import Console
 
@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from pointsctl.workflow.sign import Signed
 
 
-def announce(asked: Asked, fresh_for: timedelta) -> None:
+def announce(asked: Asked, fresh_for: FreshFor) -> None:
     """The plan on one screen with the newest evidence and what is wrong with it, then what is about to be signed."""
     found, out = asked.deployment, stderr_console()
-    problems = evidence_problems(
-        asked.plan, found.history, asked.now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for
-    )
+    problems = evidence_problems(asked.plan, found.history, asked.now, fresh_for)
     # In one sentence, so that the plan and the question fit on one screen.
     remarks = (f"the gate stays closed: {'; '.join(problems)}",) if problems else ()
     page = replace(page_of(found, asked.plan, asked.now), evidence=asked.evidence, remarks=remarks)

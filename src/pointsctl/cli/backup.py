@@ -113,9 +113,11 @@ def verify(
 
 @contextmanager
 def work(
-    checklist: Path | None, environment: str | None, jobs: int | None, stopped: str
+    checklist: Path | None, environment: str | None, jobs: int | None, stopped: str | None
 ) -> Iterator[tuple[BackupRequest, Stoppable, Progress]]:
-    """What long work is given; while it goes on, Ctrl-C asks for a clean stop, and `stopped` says what comes of that."""
+    """What long work is given; while it goes on, Ctrl-C asks for a clean stop, and `stopped` says what comes of that
+    (where it is empty, the work's own words do).
+    """
     from pointsctl import __version__
     from pointsctl.cli.operator import operator_name
     from pointsctl.cli.session import find_environment, session
@@ -132,7 +134,7 @@ def work(
                 yield request, stop, progress
             except InterruptedByOperatorError as error:
                 # Which of the programs at work was stopped first says nothing to whoever stopped it.
-                error.message = stopped
+                error.message = stopped or error.message
                 raise
 
 

@@ -115,7 +115,10 @@ def _print_left_over(out: Console, left_over: Sequence[Path]) -> None:
         print_wrapped(out, f"removed what a killed run had left: {plain(str(one), _LONGEST)}")
 
 
-def print_differences(out: Console, differences: Sequence[Difference]) -> None:
+def print_differences(
+    out: Console, differences: Sequence[Difference], sides: tuple[str, str] = ("in the source", "in the copy")
+) -> None:
+    """What differs, with the headings of both sides."""
     if not differences:
         return
     if out.width < _NARROW:
@@ -123,16 +126,16 @@ def print_differences(out: Console, differences: Sequence[Difference]) -> None:
             found = f"expected {one.expected}, found {one.found}"
             print_wrapped(out, plain(f"{one.differs.value} {one.what}: {found}", _LONGEST), indent=2)
     else:
-        _differences_table(out, differences[:_MOST_DIFFERENCES])
+        _differences_table(out, differences[:_MOST_DIFFERENCES], sides)
     if len(differences) > _MOST_DIFFERENCES:
         print_wrapped(out, f"and {len(differences) - _MOST_DIFFERENCES:,} more; --json tells the first hundred")
 
 
-def _differences_table(out: Console, differences: Sequence[Difference]) -> None:
+def _differences_table(out: Console, differences: Sequence[Difference], sides: tuple[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("differs", "what", "in the source", "in the copy", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table("differs", "what", *sides, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in table.columns:
         column.overflow = "fold"
     for one in differences:

@@ -45,6 +45,13 @@ def confirm_yes(question: str, *, given: bool) -> None:
         raise RefusedError("it was not confirmed", hint="nothing was changed")
 
 
+def confirm_late(name: str, deadline: str, *, given: bool) -> bool:
+    """Whether to go on past the rollback deadline: `given` as --past-deadline, or the environment's name typed at a terminal."""
+    if given or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return given
+    return _typed(f"The rollback deadline has passed ({deadline}). Type {name} to go on all the same: ") == name
+
+
 def _typed(question: str) -> str:
     with _interruptible():
         sys.stderr.write(question)

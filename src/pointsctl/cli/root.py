@@ -15,11 +15,14 @@ from pointsctl.cli import (
     backup,
     check,
     demo,
+    deploy,
     doctor,
     evidence,
+    functions,
     gate,
     init,
     ledger,
+    migrate,
     plan,
     preflight,
     run,
@@ -89,8 +92,11 @@ app.add_typer(approvals.app, name="approvals", short_help="Who approved what: li
 app.add_typer(check.app, name="check", short_help="The items: list, show, run one.")
 app.add_typer(audit.app, name="audit", short_help="The SQL audits: list, run.")
 app.add_typer(backup.app, name="backup", short_help="Backups, proven by restoring them: create, verify.")
+app.add_typer(migrate.app, name="migrate", short_help="Migrations: status, rehearsal, apply, verify.")
+app.add_typer(functions.app, name="functions", short_help="Edge functions: deploy, list, probe, watch, delete.")
 app.add_typer(ledger.app, name="ledger", short_help="The records: log, show, verify, export, anchor.")
 app.add_typer(evidence.app, name="evidence", short_help="All that a ledger proves, as one file: export, verify.")
+app.command("deploy", short_help="The deployment, step by step; --resume goes on.")(deploy.deploy)
 app.add_typer(plan.app, name="plan", short_help="What is to be deployed, by digest: create, show, list.")
 app.add_typer(trust.app, name="trust", short_help="The approval policy: show, update, start one.")
 app.add_typer(sandbox.app, name="sandbox", short_help="A private PostgreSQL to try everything on.")

@@ -13,8 +13,7 @@ from pointsctl.ledger.signatures import SignatureChecker
 from pointsctl.ledger.signed_records import SIGNED, WATCHED, SignedRecords
 from pointsctl.ledger.store import Ledger
 from pointsctl.ledger.verification import DatabaseSource, Source, Verification
-from pointsctl.model.backup_records import BACKUP_KINDS
-from pointsctl.model.history import History, Signed, fold
+from pointsctl.model.history import WORK_KINDS, History, Signed, fold
 from pointsctl.model.ledger import Kind, Record
 from pointsctl.model.policy import Trust
 from pointsctl.model.ssh_signature import SignatureFormatError, read_signature
@@ -24,7 +23,7 @@ from pointsctl.model.trust_history import TrustHistory, statement_of
 Witness = Callable[[SignedRecords, SignatureChecker], tuple[Sequence[NotedHead], Sequence[Damage]]]
 """What is kept outside the database: the heads that must be in the chain, and what is wrong with the witness itself."""
 
-_READ = WATCHED | {str(Kind.RUN_FINISHED)} | BACKUP_KINDS
+_READ = WATCHED | {str(Kind.RUN_FINISHED)} | WORK_KINDS
 _ONLY_DO_NOT_COUNT = frozenset({What.UNSIGNED, What.UNREADABLE})
 """A record that is badly signed or cannot be read opens nothing; it must not be a way to close every gate for ever."""
 

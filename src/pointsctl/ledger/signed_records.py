@@ -19,6 +19,7 @@ from pointsctl.model.statement import (
     AttestationStatement,
     PlanStatement,
     PolicyStatement,
+    RepairStatement,
     Statement,
     WaiverStatement,
 )
@@ -30,6 +31,7 @@ SIGNED: dict[str, type[Statement]] = {
     Kind.POLICY_SIGNED: PolicyStatement,
     Kind.PLAN_CREATED: PlanStatement,
     Kind.PLAN_DECIDED: ApprovalStatement,
+    Kind.MIGRATION_REPAIRED: RepairStatement,
 }
 """The kinds that count only when they are signed, each with the statement that it must hold."""
 

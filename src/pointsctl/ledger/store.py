@@ -15,9 +15,11 @@ from pointsctl.model.ledger import Draft, Head, Kind, Record, Row, chain_hash, r
 from pointsctl.model.pin import Pin, read_pin
 from pointsctl.model.statement import DatabaseName
 from pointsctl.model.strict_json import parse
+from pointsctl.postgres.connection import Connection
+from pointsctl.postgres.failures import translated
 from pointsctl.postgres.identity import Identity
 from pointsctl.postgres.ledger_catalogue import Access, access
-from pointsctl.postgres.ledger_table import LedgerTable
+from pointsctl.postgres.ledger_table import LedgerTable, insert_row, pin_writer
 
 
 class Ledger:
@@ -129,6 +131,17 @@ class Ledger:
         with self.table.writing("appending to the ledger"):
             row = self.table.insert(values)
             return _checked(row, values)
+
+
+def append_within(connection: Connection, draft: Draft) -> Record:
+    """Append a record in the transaction that is open on `connection`: it is stored with everything else there or not at all.
+
+    Raises what `Ledger.append` raises; a lock that is held too long is a TookTooLongError.
+    """
+    values = {**_columns(draft), "body": canonical_text(draft.data)}
+    with translated("appending to the ledger"):
+        pin_writer(connection)
+        return _checked(insert_row(connection, values), values)
 
 
 def _columns(draft: Draft) -> dict[str, object]:

@@ -55,3 +55,7 @@ class Engine(ABC):
 
         When it raises, the error's message says what of the file is applied, and its hint what to do.
         """
+
+    def close(self) -> None:
+        """End what is kept open between two files; nothing by default."""
+        return

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
 from pointsctl.model.configuration import Migrations
 from pointsctl.model.pending_migration import HistoryRow
+from pointsctl.model.project_files import Project
 from pointsctl.postgres.connection import Connection
-
-
-@dataclass(frozen=True)
-class ProjectFile:
-    """A migration in the project. `after` are the versions that it follows, where the files say so themselves (Alembic);
-    None where the order of the versions does. `expected` are the statements that its row in the history must hold, None
-    where the history keeps none; `place` is relative to the checklist's folder, with slashes.
-    """
-
-    version: str
-    name: str
-    place: str
-    sha256: str
-    expected: tuple[str, ...] | None = field(default=None, repr=False)
-    after: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Project:
-    """The files in the order in which they apply; `remarks` are sentences about files that are none, or endanger a push."""
-
-    files: tuple[ProjectFile, ...]
-    remarks: tuple[str, ...] = ()
 
 
 class History(ABC):
@@ -41,6 +19,9 @@ class History(ABC):
     applies: bool = False
     """Whether pointsctl can apply migrations of this kind; of all others it only reads the status."""
 
+    tables: frozenset[str] = frozenset()
+    """What the history itself has made in the database (`schema x`, `table x.y`), which no migration makes."""
+
     @classmethod
     @abstractmethod
     def open(cls, directory: Path, settings: Migrations) -> Self:
@@ -48,8 +29,15 @@ class History(ABC):
 
     @abstractmethod
     def project(self) -> Project:
-        """The project's files. Raises StorageError, RefusedError."""
+        """The project's files. What is wrong with one is told, not raised. Raises StorageError, RefusedError for links."""
 
     @abstractmethod
     def applied(self, connection: Connection) -> tuple[HistoryRow, ...]:
-        """What the database says to have had; empty where it has no such history. Raises PermissionMissingError."""
+        """What the database says to have had, without statements; empty where it has no such history.
+
+        Raises PermissionMissingError.
+        """
+
+    def statements(self, connection: Connection, versions: Collection[str]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002  (most histories keep none)
+        """The statements that the history keeps of these versions; those of which it keeps none are left out."""
+        return {}

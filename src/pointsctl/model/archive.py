@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -65,6 +66,11 @@ _TYPES_OF_SEVERAL_WORDS = (
     "USER MAPPING",
 )
 _FORCED = " FORCE ROW LEVEL SECURITY;"
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|[^\s".,;]+)'
+_POLICY = re.compile(
+    rf"(CREATE POLICY {_IDENTIFIER} ON {_IDENTIFIER}(?:\.{_IDENTIFIER})?(?: AS \w+)?(?: FOR \w+)? TO )"
+    rf"({_IDENTIFIER}(?:, {_IDENTIFIER})+)(?= USING | WITH CHECK |;)"
+)
 
 
 @dataclass(frozen=True)
@@ -123,11 +129,18 @@ def _objects(entry: ArchiveEntry, relations: frozenset[tuple[str, str]]) -> Iter
         yield CatalogueObject("ROW SECURITY", f"forced row security of {table}", "\n".join(forced), name)
     if entry.kind in ("ACL", "DEFAULT ACL"):
         text = _sorted_statements(text)
+    if entry.kind == "POLICY":
+        text = _POLICY.sub(_sorted_roles, text, count=1)
     if entry.access_method not in ("", "heap"):
         text = f"{text}\nUSING {entry.access_method}"
     yield CatalogueObject(entry.kind, name, text, part_of)
     if entry.owner and entry.kind not in _WITHOUT_OWNER:
         yield CatalogueObject("OWNER", f"owner of {name}", entry.owner, name)
+
+
+def _sorted_roles(policy: re.Match[str]) -> str:
+    """pg_dump names the roles in the order in which the server happens to keep them, which every ALTER ROLE changes."""
+    return policy[1] + ", ".join(sorted(re.findall(_IDENTIFIER, policy[2])))
 
 
 def _sorted_statements(text: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pointsctl.model.proof import Difference, Differs
 from pointsctl.model.redaction import redact
+from pointsctl.model.table_definition import read_table
 
 _LONGEST_SHOWN = 300
 _NOTHING = "nothing"
-_ELEMENT = re.compile(r' {4}(?P<constraint>CONSTRAINT )?(?P<name>"(?:[^"]|"")+"|[^\s",]+)')
 
 # These the server writes out from what it has understood, and what it reads may come back in other words: from
 # `(ARRAY['a'::varchar])::text[]` becomes `ARRAY[('a'::varchar)::text]`.
@@ -35,8 +34,8 @@ _IN_THE_SERVERS_WORDS = frozenset(
         "VIEW",
     }
 )
-# Their definitions hold passwords.
-_CONFIDENTIAL = frozenset({"FOREIGN DATA WRAPPER", "SERVER", "SUBSCRIPTION", "USER MAPPING"})
+CONFIDENTIAL = frozenset({"FOREIGN DATA WRAPPER", "SERVER", "SUBSCRIPTION", "USER MAPPING"})
+"""The kinds whose definitions may hold passwords."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ def _changes(
     if found == accepted:
         return
     if expected.kind == "TABLE" == found.kind:
-        before, after = _elements(expected), _elements(found)
-        reworded = _elements(accepted) if accepted else before
+        before, after = read_table(expected.text).lines, read_table(found.text).lines
+        reworded = read_table(accepted.text).lines if accepted else before
         keys = [key for key in {**before, **after} if after.get(key) not in (before.get(key), reworded.get(key))]
         for key in keys:
             yield _element_difference(f"{key} {expected.name.removeprefix('table ')}", before.get(key), after.get(key))
@@ -117,30 +116,9 @@ def _element_difference(what: str, before: str | None, after: str | None) -> Dif
     return Difference(Differs.CHANGED, what, _bounded(before), _bounded(after))
 
 
-def _elements(table: CatalogueObject) -> dict[str, str]:
-    """Columns and constraints as pg_dump writes them, one from each line; a line that begins otherwise goes on with the last."""
-    found: dict[str, str] = {}
-    key = ""
-    body = table.text.partition("(\n")[2].partition("\n)")[0]
-    for line in body.split("\n"):
-        begins = _ELEMENT.match(line)
-        if not begins and not found:
-            continue  # no element at all, as of a table that has its columns from another one
-        if begins:
-            name = _unquoted(begins["name"])
-            key = f"constraint {name} on" if begins["constraint"] else f"column {name} of"
-        text = line.strip().removesuffix(",")
-        found[key] = text if begins else f"{found.get(key, '')} {text}"
-    return found
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
 def _both_shown(expected: CatalogueObject, found: CatalogueObject) -> tuple[str, str]:
     """The lines of each that the other one has not; all of it where that leaves nothing to see."""
-    if expected.kind in _CONFIDENTIAL:
+    if expected.kind in CONFIDENTIAL:
         return _shown(expected), "another definition"
     before, after = expected.text.split("\n"), found.text.split("\n")
     only_before = [line for line in before if line not in set(after)]
@@ -149,7 +127,7 @@ def _both_shown(expected: CatalogueObject, found: CatalogueObject) -> tuple[str,
 
 
 def _shown(one: CatalogueObject) -> str:
-    return "a definition that may hold a password" if one.kind in _CONFIDENTIAL else _bounded(one.text)
+    return "a definition that may hold a password" if one.kind in CONFIDENTIAL else _bounded(one.text)
 
 
 def _bounded(text: str) -> str:

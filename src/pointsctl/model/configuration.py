@@ -37,6 +37,9 @@ class Environment(Settings):
         default_factory=dict, description="variables that `env`, `command` and `http` items see here"
     )
     store: str = pydantic.Field("", description="where its backups and anchors go, when not to `backup.store`")
+    functions_project: str = pydantic.Field(
+        "", description="the platform's name for its project, when not `functions.project`"
+    )
     without: tuple[Without, ...] = pydantic.Field(
         (), description="what is deployed here does without; refused where the environment is protected"
     )
@@ -140,13 +143,14 @@ class Migrations(Settings):
 class FunctionCommands(Settings):
     """With `platform: command`: the programs that speak to the platform, each with its arguments.
 
-    `${function}`, `${folder}` and `${project}` are replaced in every argument.
+    `{function}`, `{folder}` and `{project}` are replaced in every argument; below the folder, files are where they are beside
+    the checklist (`supabase/functions/...`).
     """
 
     deploy: tuple[str, ...] = pydantic.Field((), description="deploys one function from its folder")
-    list: tuple[str, ...] = pydantic.Field((), description='prints JSON: [{"name", "version", "sha256"}]')
+    list: tuple[str, ...] = pydantic.Field((), description='prints JSON: [{"name", "version", "status", "sha256"}]')
     delete: tuple[str, ...] = pydantic.Field((), description="deletes one function")
-    save: tuple[str, ...] = pydantic.Field((), description="writes the bundle that is deployed now into ${folder}")
+    save: tuple[str, ...] = pydantic.Field((), description="writes the files that are deployed now into {folder}")
     logs: tuple[str, ...] = pydantic.Field((), description='prints JSON Lines: {"at", "function", "level", "message"}')
     pass_variables: tuple[str, ...] = pydantic.Field((), description="variables of the process that they see")
 
@@ -155,7 +159,9 @@ class Functions(Settings):
     """The edge functions and the platform that runs them."""
 
     platform: str = pydantic.Field("supabase", description="where the functions run")
-    project: str = pydantic.Field("", description="the platform's name for the project, such as a project ref")
+    project: str = pydantic.Field(
+        "", description="the platform's name for the project of the protected environment, or of the only one"
+    )
     names: tuple[Name, ...] = pydantic.Field((), description="every function that is deployed")
     watch_logs_for: Duration = pydantic.Field(
         timedelta(minutes=15), description="how long the logs are watched after a deployment"
@@ -169,6 +175,9 @@ class Functions(Settings):
         timedelta(seconds=2), description="a function that answers later fails its probe"
     )
     health: str = pydantic.Field("", description="path below each function's address that answers 200, such as /health")
+    compare: bool = pydantic.Field(
+        True, description="whether what is deployed is fetched again and compared with what was sent"
+    )
     commands: FunctionCommands = pydantic.Field(
         default_factory=FunctionCommands, description="with `platform: command`"
     )

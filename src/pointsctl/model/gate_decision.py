@@ -10,6 +10,7 @@ from pointsctl.model.finding import Finding, Outcome
 from pointsctl.model.run import Run, Verdict
 
 _GATE = "gate"
+_SHOWN = 3
 _SATISFYING = frozenset({Outcome.PASS, Outcome.WAIVED, Outcome.SKIP})
 
 
@@ -81,6 +82,14 @@ class GateDecision:
         missing = [finding for finding in self.run.findings if finding.outcome not in _SATISFYING]
         of_items = [finding for finding in missing if finding.kind != _GATE]
         return tuple(_piece(finding, self.run.environment) for finding in of_items or missing)
+
+    @property
+    def in_the_way(self) -> str:
+        """What keeps it closed, in a line: the first few, and how many more there are."""
+        pieces = (f"{one.item}: {one.why}" for one in self.pieces)
+        said = list(dict.fromkeys([*(one.why for one in self.refusals), *pieces]))
+        more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+        return "; ".join(said[:_SHOWN]) + more
 
     @property
     def waived(self) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from pointsctl.model.backup_history import BackupFold, RecordedBackup
 from pointsctl.model.backup_records import BACKUP_KINDS, BackupRecordError
+from pointsctl.model.function_records import FUNCTION_KINDS, FunctionRecordError, RecordedFunction, recorded_function
 from pointsctl.model.ledger import EMPTY, Head, Kind, Record
 from pointsctl.model.migration_records import MigrationRecordError, RecordedMigration, recorded_migration
 from pointsctl.model.pin import Pin, read_pin
@@ -64,7 +65,7 @@ class RecordedPlan:
 class History:
     """What the ledger amounts to. `now` is the database's clock when it was read; `unreadable` names the records of these
     kinds that could not be read, each with why. Findings, attestations and waivers are by item id, oldest first;
-    backups, migrations, rehearsals and procedures the newest last.
+    backups, migrations, rehearsals, procedures and functions the newest last. `noted` are the records of migrations that people typed.
     """
 
     head: Head = EMPTY
@@ -79,8 +80,10 @@ class History:
     decisions: tuple[Signed[ApprovalStatement], ...] = ()
     backups: tuple[RecordedBackup, ...] = ()
     migrations: tuple[RecordedMigration, ...] = ()
+    noted: tuple[Record, ...] = ()
     rehearsals: tuple[RecordedRehearsal, ...] = ()
     procedures: tuple[RecordedProcedure, ...] = ()
+    functions: tuple[RecordedFunction, ...] = ()
     unreadable: tuple[tuple[int, str], ...] = ()
 
     @property
@@ -123,8 +126,10 @@ class _Folding:
         self._decisions: list[Signed[ApprovalStatement]] = []
         self._backups = BackupFold(self._start.pin)
         self._migrations: list[RecordedMigration] = []
+        self._noted: list[Record] = []
         self._rehearsals: list[RecordedRehearsal] = []
         self._procedures: list[Record] = []
+        self._functions: list[RecordedFunction] = []
         self._unreadable: list[tuple[int, str]] = []
 
     def add(self, entry: Signed[Statement]) -> None:
@@ -135,7 +140,7 @@ class _Folding:
                 self._begin()
         elif record.kind == Kind.RUN_FINISHED:
             self._add_run(record)
-        elif record.kind in _BY_POINTSCTL:
+        elif record.kind in WORK_KINDS:
             self._add_work(record)
         elif statement is None and record.kind in _SIGNED:
             self._unreadable.append((record.seq, entry.objection or "it holds no statement of its kind"))
@@ -166,8 +171,10 @@ class _Folding:
             decisions=tuple(self._decisions),
             backups=self._backups.result(),
             migrations=tuple(self._migrations),
+            noted=tuple(self._noted),
             rehearsals=tuple(self._rehearsals),
             procedures=fold_procedures(self._procedures),
+            functions=tuple(self._functions),
             unreadable=tuple(self._unreadable),
         )
 
@@ -181,17 +188,21 @@ class _Folding:
         self._findings.update(findings)
 
     def _add_work(self, record: Record) -> None:
-        """What pointsctl did itself, and nobody signs."""
+        """What was done, and nobody signs."""
         try:
             if record.kind in BACKUP_KINDS:
                 self._backups.add(record)
             elif record.kind in PROCEDURE_KINDS:
                 self._procedures.append(record)
+            elif record.kind in FUNCTION_KINDS:
+                self._functions.append(recorded_function(record))
             elif record.kind == Kind.REHEARSAL_FINISHED:
                 self._rehearsals.append(recorded_rehearsal(record, self._start.pin))
+            elif record.kind == Kind.MIGRATION_NOTED:
+                self._noted.append(record)
             else:
                 self._migrations.append(recorded_migration(record))
-        except (BackupRecordError, MigrationRecordError, RehearsalRecordError) as error:
+        except (BackupRecordError, FunctionRecordError, MigrationRecordError, RehearsalRecordError) as error:
             self._unreadable.append((record.seq, error.message))
 
     def _add_plan(self, entry: Signed[PlanStatement]) -> None:
@@ -206,10 +217,18 @@ class _Folding:
         self._plans.append(RecordedPlan(plan, entry))
 
 
-_SIGNED = frozenset({Kind.ITEM_ATTESTED, Kind.ITEM_WAIVED, Kind.PLAN_CREATED, Kind.PLAN_DECIDED})
+_SIGNED = frozenset(
+    {Kind.ITEM_ATTESTED, Kind.ITEM_WAIVED, Kind.PLAN_CREATED, Kind.PLAN_DECIDED, Kind.MIGRATION_REPAIRED}
+)
 """The kinds of this fold that count only when they are signed."""
 
-_BY_POINTSCTL = BACKUP_KINDS | PROCEDURE_KINDS | {Kind.REHEARSAL_FINISHED, Kind.MIGRATION_APPLIED}
+WORK_KINDS = (
+    BACKUP_KINDS
+    | PROCEDURE_KINDS
+    | FUNCTION_KINDS
+    | {Kind.REHEARSAL_FINISHED.value, Kind.MIGRATION_APPLIED.value, Kind.MIGRATION_NOTED.value}
+)
+"""The kinds of records that tell what was done, and that count without a signature."""
 
 T = TypeVar("T", bound=Statement)
 

@@ -59,6 +59,7 @@ class Kind(StrEnum):
     BACKUP_VERIFIED = "backup.verified"
     BACKUP_REFUTED = "backup.refuted"
     BACKUP_PRUNED = "backup.pruned"
+    MIGRATION_PROGRESSED = "migration.progressed"
     MIGRATION_APPLIED = "migration.applied"
     MIGRATION_REPAIRED = "migration.repaired"
     REHEARSAL_FINISHED = "rehearsal.finished"

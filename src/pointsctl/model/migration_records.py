@@ -44,6 +44,20 @@ class AppliedData(pydantic.BaseModel):
     tool: Short
 
 
+class ProgressedData(pydantic.BaseModel):
+    """`data` of `migration.progressed`: the first `statements` of a file that no single transaction can hold are committed,
+    with this record; the next one may have been begun.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Short
+    file: FileName
+    sha256: Digest
+    statements: Count
+    tool: Short
+
+
 @dataclass(frozen=True)
 class RecordedMigration:
     """A migration that the ledger says to have been applied by pointsctl."""

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
+from pointsctl.model.migration_segments import Segment, segments
 from pointsctl.model.plan import Migration
+from pointsctl.model.sql_statements import SqlScript, split
 
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """A migration that a database says to have had. `statements` is None where the history keeps none; `name` may be missing."""
+    """A migration that a database says to have had. `statements` is None where the history keeps none, or they were not asked
+    for; `name` may be missing. `digest` is of what was applied, None where nobody knows.
+    """
 
     version: str
     name: str | None
     statements: tuple[str, ...] | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,16 @@ class PendingMigration:
     migration: Migration
     version: str
     content: bytes = field(repr=False)
+
+    @cached_property
+    def script(self) -> SqlScript:
+        """The statements of its bytes, split once."""
+        return split(self.content)
+
+    @cached_property
+    def parts(self) -> tuple[Segment, ...]:
+        """What of it is committed together."""
+        return segments(self.script)
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from pydantic import ConfigDict, StringConstraints
 from pointsctl.errors import PointsctlError
 from pointsctl.model.backup import BackupId
 from pointsctl.model.backup_records import AuditResult
-from pointsctl.model.ledger import Record
+from pointsctl.model.ledger import Draft, Kind, Record
 from pointsctl.model.pin import Pin
 from pointsctl.model.plan import Migration
 from pointsctl.model.statement import DatabaseName, Digest
@@ -63,8 +63,9 @@ class MeasuredStatement(_Strict):
 class RehearsedMigration(_Strict):
     """One migration file as it was rehearsed; `migration` holds the digests of its bytes and of what undoes and verifies it.
 
-    `verified` says whether its verify script passed (None without one); `reversible` whether its reverse script brought back
-    where it was (None without one), and `loses` what it does not bring back, one line each.
+    `verified` says whether its verify script passed (None where there is none, or it was not reached); `reversible` whether the
+    reverse scripts of all that were rehearsed together brought back where it was (None where one is missing, or they were not
+    reached); `loses` what they do not bring back, one line each, stands with the first.
     """
 
     migration: Migration
@@ -75,13 +76,31 @@ class RehearsedMigration(_Strict):
     loses: tuple[Line, ...] = ()
 
 
+class TableWait(_Strict):
+    """What the clients of one table waited; `why` is what the server said to the first request that failed."""
+
+    table: Short
+    requests: Count
+    failed: Count
+    slowest_ms: Count
+    why: Line = ""
+
+
 class ClientWait(_Strict):
-    """What clients waited while synthetic traffic went on: how many requests, the slowest and p95 in ms, how many failed."""
+    """What clients waited while synthetic traffic went on: how many requests, the slowest and p95 in ms, how many failed.
+
+    `calm_p95_ms` and `calm_slowest_ms` are those of the same clients just before, in `calm_requests` requests; `tables` begin
+    with the one whose clients waited longest.
+    """
 
     requests: Count
     failed: Count
     p95_ms: Count
     slowest_ms: Count
+    calm_requests: Count = 0
+    calm_p95_ms: Count = 0
+    calm_slowest_ms: Count = 0
+    tables: tuple[TableWait, ...] = ()
 
 
 class RehearsalData(_Strict):
@@ -89,7 +108,8 @@ class RehearsalData(_Strict):
     had been migrated by already; `migrations` were rehearsed, in this order.
 
     `catalogue` is the digest of the definitions that the database must have afterwards, stored as `rehearsals/<environment>/catalogue-<digest>.json`
-    next to the backups. `problems` are what was bad, one sentence each; it passed when there are none.
+    next to the backups. `problems` are what was bad, one sentence each; it passed when there are none. With no migrations, all
+    that the project has were in the backup's database already, which is worth knowing too.
     """
 
     database: DatabaseName
@@ -108,8 +128,10 @@ class RehearsalData(_Strict):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was bad, and something was rehearsed."""
-        return not self.problems and self.applied_again and bool(self.migrations)
+        """Whether nothing was bad, something was rehearsed or needed no rehearsal, and what was undone was applied again."""
+        undone = bool(self.migrations) and all(one.reversible is not None for one in self.migrations)
+        looked = bool(self.migrations or self.before) and self.catalogue is not None
+        return not self.problems and looked and (self.applied_again or not undone)
 
 
 @dataclass(frozen=True)
@@ -125,11 +147,26 @@ class RecordedRehearsal:
         """Whether it passed and counts."""
         return not self.objection and self.data.passed
 
+    @property
+    def why_not(self) -> str:
+        """Why it counts for nothing; empty when it counts."""
+        if self.objection or self.data.passed:
+            return self.objection
+        return "; ".join(self.data.problems) or "nothing was rehearsed"
+
     def covers(self, migrations: Iterable[Migration]) -> bool:
         """Whether each of the migrations was rehearsed with these very bytes, or was in the backup's database already."""
         rehearsed = {one.migration for one in self.data.migrations}
         before = frozenset(self.data.before)
         return all(one in rehearsed or one.name.partition("_")[0] in before for one in migrations)
+
+
+def newest_covering(
+    rehearsals: Sequence[RecordedRehearsal], migrations: Sequence[Migration]
+) -> RecordedRehearsal | None:
+    """The newest rehearsal of these very bytes, passed or not: an older one that passed says nothing against it."""
+    here = [one for one in rehearsals if not one.objection]
+    return next((one for one in reversed(here) if one.covers(migrations)), None)
 
 
 def recorded_rehearsal(record: Record, pin: Pin | None) -> RecordedRehearsal:
@@ -140,6 +177,17 @@ def recorded_rehearsal(record: Record, pin: Pin | None) -> RecordedRehearsal:
         where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "it"
         message = f"record {record.seq} ({record.kind}) cannot be read: {where} is not as expected"
         raise RehearsalRecordError(message, hint=f"see it with `pointsctl ledger show {record.seq}`") from None
+    return RecordedRehearsal(data, record, _objection(data, record, pin))
+
+
+def _objection(data: RehearsalData, record: Record, pin: Pin | None) -> str:
     if pin is None or data.database != pin.database:
-        return RecordedRehearsal(data, record, "it was made from a backup of another database")
-    return RecordedRehearsal(data, record)
+        return "it was made from a backup of another database"
+    if record.environment != pin.name:
+        return f"it is recorded for another environment than {pin.name}"
+    return ""
+
+
+def rehearsal_draft(data: RehearsalData, environment: str, operator: str) -> Draft:
+    """The record that is to be appended to the ledger of `environment`."""
+    return Draft(Kind.REHEARSAL_FINISHED, environment, operator, data.model_dump(mode="json"))

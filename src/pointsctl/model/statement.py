@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import ConfigDict, StringConstraints
@@ -170,6 +170,23 @@ class AnchorStatement(Statement):
     SCHEMA: ClassVar[str] = "pointsctl/anchor/v1"
 
 
+class RepairStatement(Statement):
+    """Somebody signs for correcting the row of one migration in the history.
+
+    `before` and `after` are digests of the statements that the row held and holds, None without a row or without statements;
+    `file` is the digest of the migration file's bytes, None where it plays no part.
+    """
+
+    SCHEMA: ClassVar[str] = "pointsctl/repair/v1"
+
+    action: Literal["applied", "reverted", "accept-drift"]
+    version: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    before: Digest | None
+    after: Digest | None
+    file: Digest | None
+    reason: Annotated[str, StringConstraints(min_length=8, max_length=4000)]
+
+
 _SCHEMAS: dict[str, type[Statement]] = {
     kind.SCHEMA: kind
     for kind in (
@@ -179,6 +196,7 @@ _SCHEMAS: dict[str, type[Statement]] = {
         PolicyStatement,
         PlanStatement,
         AnchorStatement,
+        RepairStatement,
     )
 }
 

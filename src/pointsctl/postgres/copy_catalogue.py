@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pointsctl.errors import PermissionMissingError
 from pointsctl.model.archive import ArchiveEntry, catalogue_of
@@ -17,8 +16,8 @@ from pointsctl.model.progress import NoProgress, Progress, Unit
 from pointsctl.model.proof import Difference
 from pointsctl.postgres.archive import read_archive
 from pointsctl.postgres.connection import connect
+from pointsctl.postgres.database_catalogue import catalogue_of_database
 from pointsctl.postgres.dump_tools import DumpProgram
-from pointsctl.postgres.dumping import definitions
 from pointsctl.postgres.restoring import Recipe, make_copy
 from pointsctl.postgres.scratch_database import ScratchDatabase
 
@@ -54,7 +53,7 @@ def compare_catalogue(url: str, archived: Archived, cancellation: Cancellation, 
     entries = read_archive(archived.folder).entries
     expected = catalogue_of(entries, archived.without.extensions)
     progress.begin(STAGE, Unit.THINGS, len(expected))
-    encoding = _encoding_of(entries)
+    encoding = encoding_of(entries)
     found = _catalogue_of(url, archived, encoding, cancellation)
     again: Catalogue = {}
     if may_be_reworded(expected, found):
@@ -78,19 +77,11 @@ def _read_again(url: str, archived: Archived, encoding: str, cancellation: Cance
 
 
 def _catalogue_of(url: str, archived: Archived, encoding: str, cancellation: Cancellation) -> Catalogue:
-    with TemporaryDirectory(prefix="definitions-", dir=archived.folder.parent) as folder:
-        archive = definitions(
-            url,
-            archived.program,
-            Path(folder) / "dump",
-            encoding=encoding,
-            without_schemas=archived.without.schemas,
-            cancellation=cancellation,
-        )
-    return catalogue_of(archive.entries, archived.without.extensions)
+    folder, without = archived.folder.parent, archived.without
+    return catalogue_of_database(url, archived.program, folder, without, cancellation, encoding=encoding)
 
 
-def _encoding_of(entries: Iterable[ArchiveEntry]) -> str:
+def encoding_of(entries: Iterable[ArchiveEntry]) -> str:
     """The encoding in which the archive's texts are, so that the copy's are written in the same one."""
     found = (_ENCODING.search(one.definition) for one in entries if one.kind == "ENCODING")
     return next((one[1] for one in found if one), "")

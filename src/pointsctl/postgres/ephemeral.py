@@ -83,10 +83,13 @@ class EphemeralServer:
 
 
 @contextmanager
-def ephemeral_server(workspace: Workspace, major: int, *, search_path: str, jobs: int) -> Iterator[EphemeralServer]:
+def ephemeral_server(
+    workspace: Workspace, major: int, *, search_path: str, jobs: int, settings: Mapping[str, str] | None = None
+) -> Iterator[EphemeralServer]:
     """A server of the version `major` in the workspace, gone after the block; one that a kill leaves goes with the workspace.
 
-    `search_path` has the form of PATH; `jobs` is how many connections are going to restore at once. Raises ToolMissingError
+    `search_path` has the form of PATH; `jobs` is how many connections are going to restore at once; `settings` are the
+    server's further ones, which win over those made for speed. Raises ToolMissingError
     when this machine has no such server, StorageError, ServerUnreachableError, TookTooLongError.
     """
     binaries = installation_for(major, search_path)
@@ -95,7 +98,7 @@ def ephemeral_server(workspace: Workspace, major: int, *, search_path: str, jobs
     cluster = PrivateCluster(
         workspace.folder / CLUSTER,
         superuser=superuser,
-        settings=fast_settings(jobs),
+        settings={**fast_settings(jobs), **(settings or {})},
         binaries=binaries,
         # What is read minutes after it was written needs no protection from a disk that decays.
         initdb_options=["--no-data-checksums"] if major >= _CHECKSUMS_BY_DEFAULT else [],

@@ -25,6 +25,11 @@ LOCK_KEY = 8103228538941106034
 
 _LOCK_TIMEOUT_MS = 10_000
 _QUERIES = "ledger/queries"
+# What `_pin` does one by one, in one message: to a distant server, a migration's record should cost little.
+_PIN_WRITER = (
+    b"SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL lock_timeout = %d; SET LOCAL synchronous_commit = on"
+    % _LOCK_TIMEOUT_MS
+)
 _ALL = 2**63 - 1
 
 
@@ -120,7 +125,7 @@ class LedgerTable:
 
     def insert(self, values: Mapping[str, object]) -> Row:
         """Append a row inside `writing` and return what is stored; `values` holds every column that a writer may fill."""
-        return Row(*_one(self._connection, _statement("append"), values))
+        return insert_row(self._connection, values)
 
     def rows(self, after: int, until: int | None, kinds: Sequence[str] | None) -> Iterator[Row]:
         """The rows with `after` < seq <= `until`, by seq, in one snapshot of a connection of their own.
@@ -145,6 +150,16 @@ class LedgerTable:
         who = f"{message}, process {pid} ({plain(name or 'application unknown')})"
         held = f", which holds the ledger in a transaction since {utc_text(since)}" if since else ""
         return TookTooLongError(f"{who}{held}", hint=f"end that transaction, or run SELECT pg_terminate_backend({pid})")
+
+
+def insert_row(connection: Connection, values: Mapping[str, object]) -> Row:
+    """Append a row in the transaction that is open on `connection`, and return what is stored."""
+    return Row(*_one(connection, _statement("append"), values))
+
+
+def pin_writer(connection: Connection) -> None:
+    """For the rest of the transaction that is open on `connection`, names and waiting are as `LedgerTable.writing` has them."""
+    connection.execute(_PIN_WRITER)
 
 
 def _pin(connection: Connection, *, lock_timeout_ms: int) -> None:

@@ -57,7 +57,12 @@ def running_server(data_directory: Path) -> psutil.Process | None:
             near = abs(process.create_time() - pid_file.started_at) <= START_TIME_TOLERANCE_S
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
-    ours = near and Path(arguments[0]).name == "postgres" and _argument(arguments, "-D") == str(data_directory)
+    ours = (
+        near
+        and arguments
+        and Path(arguments[0]).name == "postgres"
+        and _argument(arguments, "-D") == str(data_directory)
+    )
     return process if ours else None
 
 

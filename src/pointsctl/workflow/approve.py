@@ -119,7 +119,7 @@ def _asked(request: Request, deployment: Deployment) -> Asked:
         raise RefusedError(f"refused: {why}", hint=hint)
     # What closes a gate does not run out.
     valid_for = deployment.valid_for if request.decision is Decision.APPROVE else None
-    evidence = evidence_of(deployment.history)
+    evidence = evidence_of(deployment.history, plan.plan.content.migrations)
     return Asked(deployment, plan.plan, evidence, principal, role, request.decision, request.comment, now, valid_for)
 
 

@@ -19,6 +19,7 @@ from pointsctl.postgres.connection import password_of
 from pointsctl.postgres.database import Database
 from pointsctl.workflow.load_checklist import Loaded
 from pointsctl.workflow.look import UNKNOWN, Known, Place
+from pointsctl.workflow.look_at_functions import functions_of
 from pointsctl.workflow.look_at_store import StoreToLookAt, looking_once
 from pointsctl.workflow.observer import Observer
 from pointsctl.workflow.run_items import Request, run_items
@@ -78,6 +79,7 @@ def check_environment(
             ask_all=ask_all,
             without=places.target.without,
             backups=_backups(loaded, environment, places.target),
+            functions=functions_of(loaded, environment, places.target, surroundings.variables),
         )
         return run_items(request, observer)
     finally:

@@ -144,7 +144,8 @@ def _plan(
         kept = content.model_copy(update={"not_after": newest.plan.content.not_after})
         content = kept if kept.digest == newest.digest else content
     origin = Origin(commit=git.commit, dirty=git.dirty, tool=request.tool)
-    return Plan(content=content, evidence=evidence_of(history), origin=origin, created_at=now, note=note)
+    evidence = evidence_of(history, content.migrations)
+    return Plan(content=content, evidence=evidence, origin=origin, created_at=now, note=note)
 
 
 def _not_after(text: str | None, now: datetime) -> datetime | None:

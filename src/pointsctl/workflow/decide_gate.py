@@ -28,7 +28,7 @@ from pointsctl.model.finding import Observation
 from pointsctl.model.gate_decision import GateDecision, Refusal
 from pointsctl.model.history import History
 from pointsctl.model.plan import SHORT
-from pointsctl.model.plan_evidence import PHASE, evidence_gaps
+from pointsctl.model.plan_evidence import PHASE, FreshFor, evidence_gaps
 from pointsctl.model.remembered import Asked, remembered
 from pointsctl.model.run import Run
 from pointsctl.model.selection import Selection
@@ -164,8 +164,7 @@ def _plan_refusals(loaded: Loaded, deployment: Deployment, request: Request) -> 
     if approvals is not None:
         yield from (Refusal(why, create) for why in approvals.refusals)
         yield from _unasked(approvals, _roles_asked_for(loaded, request))
-    fresh_for = loaded.checklist.backup.fresh_for
-    gaps = evidence_gaps(plan.plan, deployment.history, now, run_fresh_for=fresh_for, backup_fresh_for=fresh_for)
+    gaps = evidence_gaps(plan.plan, deployment.history, now, FreshFor.of(loaded.checklist))
     yield from (Refusal(gap.why, gap.command) for gap in gaps)
 
 

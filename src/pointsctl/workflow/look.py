@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pointsctl.checks.interface import NO_BACKUPS, Backups, Check, World
+from pointsctl.checks.interface import NO_BACKUPS, NO_FUNCTIONS, Backups, Check, Functions, World
 from pointsctl.errors import PointsctlError, RefusedError, UsageError
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Environment, Without
@@ -66,6 +66,7 @@ class Look:
     known: Known = UNKNOWN
     without: tuple[Without, ...] = ()
     backups: Backups = NO_BACKUPS
+    functions: Functions = NO_FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _world(task: Look, asked: list[Database]) -> World:
         history=task.known.history,
         definition=task.definition,
         backups=task.backups,
+        functions=task.functions,
     )
 
 

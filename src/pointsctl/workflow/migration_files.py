@@ -18,7 +18,7 @@ from pointsctl.workflow.cancellation import TimeLimit
 _SECONDS = 60.0
 _NAME = re.compile(r"([0-9]+)_.*\.sql")
 _REVERSE_SUFFIX = ".down.sql"
-_VERIFY_SUFFIX = ".verify.sql"
+VERIFY_SUFFIX = ".verify.sql"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _refuse_undeployable(folder: Path, names: Iterable[str], wanted: Iterable[st
 
 def _read(folder: Path, reverse: Path, name: str) -> MigrationFile:
     place, undo = folder / name, reverse / name
-    verify = reverse / f"{name.removesuffix('.sql')}{_VERIFY_SUFFIX}"
+    verify = reverse / f"{name.removesuffix('.sql')}{VERIFY_SUFFIX}"
     seen = _seen(place)
     if seen is None:
         raise StorageError(f"{shown(name, 200)} was removed while it was read", hint="run again")

@@ -18,14 +18,15 @@ def open_ledger(name: str, environment: Environment, *, damaged_too: bool = Fals
     """
     ledger = Ledger(environment.database_url)
     try:
-        _require(ledger, name, environment, damaged_too=damaged_too)
+        require_ledger(ledger, name, environment, damaged_too=damaged_too)
     except BaseException:
         ledger.close()
         raise
     return ledger
 
 
-def _require(ledger: Ledger, name: str, environment: Environment, *, damaged_too: bool) -> None:
+def require_ledger(ledger: Ledger, name: str, environment: Environment, *, damaged_too: bool = False) -> None:
+    """What `open_ledger` asks of a ledger that is open already; raises the same, and leaves it open."""
     state = ledger.state()
     if state.condition is Condition.NONE:
         hint = f"install it with `pointsctl init --env {name}`"

@@ -16,7 +16,7 @@ from pointsctl.model.history import History
 from pointsctl.model.plan_changes import Found
 from pointsctl.model.policy import PolicyError
 from pointsctl.model.security_review import ROLE, review_reasons
-from pointsctl.postgres.migration_history import applied_versions
+from pointsctl.postgres.supabase_history import applied_versions
 from pointsctl.workflow.cancellation import TimeLimit
 from pointsctl.workflow.function_bundles import read_functions
 from pointsctl.workflow.load_checklist import Loaded

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pointsctl.checks.interface import NO_BACKUPS, Backups, Check
+from pointsctl.checks.interface import NO_BACKUPS, NO_FUNCTIONS, Backups, Check, Functions
 from pointsctl.model.checklist import Item
 from pointsctl.model.configuration import Without
 from pointsctl.model.duration import format_duration
@@ -42,7 +42,7 @@ class Request:
     """What to execute and against what. `sections` maps item ids to section ids; `place` finds an environment.
 
     `known` is what the target's ledger says; `definitions` are the digests of the items' definitions; `waivers` those that
-    count, by item; `ask_all` asks an item although its needs are not satisfied, so that it can say what it lacks itself; `without` is what the target does without; `backups` what is known of its backups.
+    count, by item; `ask_all` asks an item although its needs are not satisfied, so that it can say what it lacks itself; `without` is what the target does without; `backups` and `functions` what is known of them.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class Request:
     ask_all: bool = False
     without: tuple[Without, ...] = ()
     backups: Backups = NO_BACKUPS
+    functions: Functions = NO_FUNCTIONS
 
 
 @dataclass
@@ -173,6 +174,7 @@ class _Runner:
             known=self.request.known,
             without=self.request.without,
             backups=self.request.backups,
+            functions=self.request.functions,
         )
 
     def _collect(self) -> None:

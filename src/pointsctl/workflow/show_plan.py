@@ -75,7 +75,8 @@ def show_plan(
     if state is PlanState.SUPERSEDED:
         found = find_content(loaded, name, environment, ledger, history)
         deployment = replace(deployment, changes=changes_of(recorded.plan.content, found.values))
-    return ShownPlan(recorded, state, deployment, evidence_of(history), now)
+    evidence = evidence_of(history, recorded.plan.content.migrations)
+    return ShownPlan(recorded, state, deployment, evidence, now)
 
 
 def _now(deployment: Deployment) -> datetime:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsctl.backup_engines.interface import Restored
-from pointsctl.encryption import Identities, read_identities
 from pointsctl.errors import BackupDamagedError, ExitCode, PointsctlError
 from pointsctl.model.backup import Manifest
 from pointsctl.model.backup_history import RecordedBackup
@@ -14,21 +13,16 @@ from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.progress import Progress
 from pointsctl.model.proof import Proof
 from pointsctl.postgres.scratch import Scratch
-from pointsctl.postgres.workspace import Workspace, require_room, sweep
+from pointsctl.postgres.workspace import Workspace, sweep
 from pointsctl.workflow.backup_ledger import BackupLedger, Recorded, ledger_if_wanted
 from pointsctl.workflow.backup_request import BackupRequest
 from pointsctl.workflow.chosen_backup import chosen_backup, recorded_backup, recorded_manifest
 from pointsctl.workflow.copy_audits import CopyAudits, audit_copy
-from pointsctl.workflow.drill_place import EPHEMERAL, drill_place
 from pointsctl.workflow.record_backup import record_refuted, record_verified
+from pointsctl.workflow.restored_copy import require_room_for_copy, restored_copy
 from pointsctl.workflow.stopwatch import StageTime, Stopwatch
-from pointsctl.workflow.transfer import Way, fetch, room_for
 
-_FILES = "backup"
-_IDENTITY = "POINTSCTL_AGE_IDENTITY"
 _NOTHING_RESTORED = 0
-_BESIDE = 1.2
-"""What a restored copy takes on the disk, as a multiple of the database's size: sorting for indexes needs room too."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +87,7 @@ class _Drill:
         manifest = self._manifest(ledger, wanted)
         left_over = sweep(self.request.base)
         with Workspace.open(self.request.base, f"backup verify {name}") as workspace:
-            copy = round(manifest.database_size * _BESIDE) if self.into == EPHEMERAL else 0
-            require_room(workspace.folder, room_for(manifest, Way.jobs) + copy)
+            require_room_for_copy(self.request, workspace, manifest)
             try:
                 return self._restored(ledger, manifest, workspace, left_over)
             except PointsctlError as error:
@@ -116,15 +109,10 @@ class _Drill:
     def _restored(
         self, ledger: BackupLedger, manifest: Manifest, workspace: Workspace, left_over: tuple[Path, ...]
     ) -> Verified:
-        folder = workspace.directory(_FILES)
-        way = Way(self.store, folder, self.cancellation, self.progress)
-        # What somebody has added to the folder in the store is never read, and must not keep anybody from a restore.
-        fetch(way, manifest, identities=_identities(self.request, manifest), extra=False)
-        engine = self.request.engine(manifest.engine)
-        with drill_place(self.request, workspace, manifest) as scratch:
-            work = (self.cancellation, self.progress)
-            copy = engine.restore(manifest.contents, folder, scratch, *work)
-            proof = engine.prove(manifest.contents, copy, scratch, *work)
+        work = (self.cancellation, self.progress)
+        with restored_copy(self.request, self.store, manifest, workspace, *work) as restored:
+            copy, scratch = restored.copy, restored.scratch
+            proof = restored.engine.prove(manifest.contents, copy, scratch, *work)
             audits = audit_copy(self.request, copy.url, self.progress)
             recorded = self._record(ledger, manifest, copy, scratch, proof, audits)
         return Verified(
@@ -209,8 +197,3 @@ def _why(proof: Proof) -> str:
     first, more = proof.differences[0], len(proof.differences) - 1
     what = f"{first.what} {first.differs.value}: expected {first.expected}, found {first.found}"
     return f"{what} (and {more:,} more)" if more else what
-
-
-def _identities(request: BackupRequest, manifest: Manifest) -> Identities | None:
-    path = request.variables.get(_IDENTITY)
-    return read_identities(Path(path)) if manifest.encryption and path else None

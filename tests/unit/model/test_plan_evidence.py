@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from pointsctl.model.backup_records import VerifiedBackup
 from pointsctl.model.history import History
 from pointsctl.model.ledger import Kind
-from pointsctl.model.plan import Absent, ProofEvidence, RunEvidence
-from pointsctl.model.plan_evidence import evidence_of, evidence_problems
+from pointsctl.model.plan import Absent, Migration, ProofEvidence, RunEvidence
+from pointsctl.model.plan_evidence import FreshFor, evidence_gaps, evidence_of, evidence_problems
+from pointsctl.model.rehearsal import RehearsalData
 from pointsctl.model.run_history import RecordedRun
-from tests.support.approvals import CREATED, NOW, OLGA, planned, record
+from tests.support.approvals import CREATED, DATABASE, NOW, OLGA, planned, record
 from tests.support.recorded_backups import created, history, manifest, pruned, refuted, verified
+from tests.support.rehearsals import ADDED, recorded, rehearsal, rehearsed
 
 HOUR = timedelta(hours=1)
 
@@ -30,7 +32,7 @@ def problems(
     *runs: RecordedRun, now: Any = NOW, limit: timedelta = timedelta(days=1), **changed: Any
 ) -> tuple[str, ...]:
     plan = planned(**{"without": ("backup", "rehearsal", "functions"), **changed}).plan
-    return evidence_problems(plan, History(now=now, runs=runs), now, run_fresh_for=limit, backup_fresh_for=limit)
+    return evidence_problems(plan, History(now=now, runs=runs), now, FreshFor(limit, limit, limit))
 
 
 def test_nothing_recorded_is_everything_missing() -> None:
@@ -52,11 +54,11 @@ def test_an_environment_may_do_without() -> None:
 def test_a_run_of_a_part_is_not_the_run() -> None:
     for phase in ("pre-deployment/backup", "pre-deployment (only a.b)", "checklist", "post-deployment"):
         assert "no preflight run" in problems(run(phase=phase))[0]
-    assert isinstance(evidence_of(History(runs=(run(phase="x"),))).run, Absent)
+    assert isinstance(evidence_of(History(runs=(run(phase="x"),)), ()).run, Absent)
 
 
 def test_the_newest_run_counts() -> None:
-    found = evidence_of(History(runs=(run(1), run(2), run(3, "x")))).run
+    found = evidence_of(History(runs=(run(1), run(2), run(3, "x"))), ()).run
     assert isinstance(found, RunEvidence)
     assert (found.run_id, found.seq, found.counts) == ("run-2", 2, {"pass": 3})
 
@@ -92,11 +94,11 @@ FIRST, SECOND = manifest(1, taken_at=CREATED - HOUR), manifest(2, taken_at=CREAT
 def of_backups(*records: Any, now: Any = NOW, limit: timedelta = DAY, without: tuple[str, ...] = ()) -> tuple[str, ...]:
     plan = planned(without=("rehearsal", "functions", *without)).plan
     known = replace(history(*records, now=now), runs=(run(),))
-    return evidence_problems(plan, known, now, run_fresh_for=900 * DAY, backup_fresh_for=limit)
+    return evidence_problems(plan, known, now, FreshFor(900 * DAY, limit, limit))
 
 
 def test_a_verified_backup_is_the_plans_evidence_by_its_digest() -> None:
-    found = evidence_of(history(created(FIRST), verified(FIRST))).backup
+    found = evidence_of(history(created(FIRST), verified(FIRST)), ()).backup
     assert isinstance(found, ProofEvidence)
     assert (found.subject, found.since, found.seq) == (FIRST.digest, FIRST.taken_at, 2)
     assert found.counts_from == FIRST.taken_at
@@ -142,7 +144,7 @@ def test_a_backup_is_as_old_as_the_moment_it_holds(age: timedelta, limit: timede
 
 @given(st.lists(st.sampled_from([verified(FIRST), refuted(FIRST), verified(SECOND), refuted(SECOND)]), max_size=6))
 def test_no_order_of_drills_lets_a_refuted_backup_be_evidence(drills: list[Any]) -> None:
-    found = evidence_of(history(created(FIRST), created(SECOND), *drills)).backup
+    found = evidence_of(history(created(FIRST), created(SECOND), *drills), ()).backup
     if isinstance(found, ProofEvidence):
         last = [one for one in drills if one.manifest == found.subject][-1]
         assert isinstance(last, VerifiedBackup)
@@ -152,3 +154,73 @@ def test_evidence_that_was_recorded_before_backups_had_digests_can_still_be_read
     old = {"seq": 3, "hash": "01" * 32, "summary": "a proof", "recorded_at": "2026-01-31T08:00:00.000Z"}
     found = ProofEvidence.model_validate(old)
     assert (found.subject, found.counts_from) == (None, CREATED)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The rehearsal
+# ---------------------------------------------------------------------------------------------------------------------
+
+OLD = Migration(name="20260101000001_first.sql", sha256="0d" * 32, reverse=None, verify=None)
+OTHER_BYTES = ADDED.model_copy(update={"sha256": "0e" * 32})
+PROVEN = (created(FIRST), verified(FIRST))
+
+
+def of_rehearsals(*records: Any, migrations: tuple[Migration, ...] = (OLD, ADDED), limit: timedelta = DAY) -> Any:
+    plan = planned(without=("functions",), migrations=migrations).plan
+    rows = [recorded(seq, one) if isinstance(one, RehearsalData) else one for seq, one in enumerate(records, 1)]
+    known = replace(history(*rows, now=NOW), runs=(run(),))
+    return evidence_problems(plan, known, NOW, FreshFor(900 * DAY, 900 * DAY, limit))
+
+
+def test_a_rehearsal_of_these_bytes_on_the_proven_backup_is_evidence() -> None:
+    assert of_rehearsals(*PROVEN, rehearsal(FIRST)) == ()
+    found = evidence_of(history(*PROVEN, recorded(3, rehearsal(FIRST))), (OLD, ADDED)).rehearsal
+    assert isinstance(found, ProofEvidence)
+    assert (found.seq, found.subject, found.since) == (3, "0c" * 32, found.recorded_at)
+    assert found.summary == f"1 migration on backup {FIRST.id} in 4.0s"
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        (PROVEN, "none is recorded; run `pointsctl migrate rehearse`"),
+        ((*PROVEN, rehearsal(FIRST, rehearsed(OTHER_BYTES))), "not of these bytes of 20260102000001_added.sql"),
+        ((*PROVEN, rehearsal(FIRST, before=())), "not of these bytes of 20260101000001_first.sql"),
+        ((*PROVEN, rehearsal(FIRST, problems=("line 3: it fails",))), "did not pass: line 3: it fails"),
+        ((*PROVEN, rehearsal(FIRST), rehearsal(FIRST, problems=("it fails",))), "did not pass: it fails"),
+        ((*PROVEN, rehearsal(FIRST, applied_again=False)), "did not pass: nothing was rehearsed"),
+        ((*PROVEN, rehearsal(FIRST, catalogue=None)), "did not pass"),
+        ((*PROVEN, rehearsal(FIRST, database=DATABASE.model_copy(update={"database_oid": 1}))), "another database"),
+        ((rehearsal(FIRST),), "which the ledger does not know"),
+        ((created(FIRST), rehearsal(FIRST)), "another than a proven backup"),
+        ((*PROVEN, rehearsal(FIRST), refuted(FIRST)), "another than a proven backup"),
+        ((*PROVEN, rehearsal(FIRST), pruned(FIRST)), "another than a proven backup"),
+        ((*PROVEN, rehearsal(SECOND)), "which the ledger does not know"),
+        ((*PROVEN, recorded(3, rehearsal(FIRST), "elsewhere")), "recorded for another environment"),
+    ],
+)
+def test_what_is_missing_of_a_rehearsal_is_named(records: Any, why: str) -> None:
+    (found,) = [one for one in of_rehearsals(*records) if "rehearsal" in one]
+    assert found.startswith("no rehearsal: ")
+    assert why in found
+
+
+def test_a_rehearsal_grows_stale() -> None:
+    (found,) = of_rehearsals(*PROVEN, rehearsal(FIRST), limit=timedelta(minutes=1))
+    assert "the rehearsal is" in found
+    assert "the limit is 1m" in found
+
+
+def test_nothing_to_migrate_needs_no_rehearsal_and_everything_applied_is_seen_on_the_copy() -> None:
+    assert of_rehearsals(*PROVEN, migrations=()) == ()
+    none_left = rehearsal(FIRST).model_copy(update={"migrations": (), "applied_again": False})
+    assert of_rehearsals(*PROVEN, none_left, migrations=(OLD,)) == ()
+    assert "not of these bytes" in of_rehearsals(*PROVEN, none_left)[0]
+    nothing_seen = none_left.model_copy(update={"before": ()})
+    assert of_rehearsals(*PROVEN, nothing_seen, migrations=(OLD,))
+
+
+def test_the_gap_names_the_command() -> None:
+    plan = planned(without=("functions",), migrations=(ADDED,)).plan
+    gaps = evidence_gaps(plan, history(*PROVEN), NOW, FreshFor(DAY, DAY, DAY))
+    assert "pointsctl migrate rehearse --env production" in [one.command for one in gaps]

@@ -1,0 +1,1 @@
+"""What squawk does not see in a migration, a theme in each file."""
