@@ -31,11 +31,13 @@ class Subject:
     write_log: Callable[[str, str], None]
 
 
-@pytest.fixture(params=["command", VERSION, OLDER_VERSION])
+@pytest.fixture(params=["command", "folder", VERSION, OLDER_VERSION])
 def subject(request: pytest.FixtureRequest, tmp_path: Path, empty_database_url: str) -> Iterator[Subject]:
     with management_api() as api:
         if request.param == "command":
             project, write = with_programs(tmp_path, empty_database_url)
+        elif request.param == "folder":
+            project, write = in_folder(tmp_path, empty_database_url)
         else:
             project = on_supabase(tmp_path, empty_database_url, api, cli=request.param, logs=True)
             write = log_of(api)
@@ -45,14 +47,22 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, empty_database_url: 
 def with_programs(folder: Path, url: str) -> tuple[FunctionProject, Callable[[str, str], None]]:
     project = on_programs(folder, url)
 
-    def write(level: str, message: str) -> None:
-        path = folder / "platform" / PROJECT / "logs"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        line = {"at": WRITTEN.isoformat(), "function": HELLO, "level": level, "message": message}
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(line)}\n")
+    path = folder / "platform" / PROJECT / "logs"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return project, lambda level, message: log_line(path, level, message)
 
-    return project, write
+
+def in_folder(folder: Path, url: str) -> tuple[FunctionProject, Callable[[str, str], None]]:
+    project = FunctionProject(folder, url, platform="folder")
+    place = folder / PROJECT
+    place.mkdir()
+    return project, lambda level, message: log_line(place / "log", level, message)
+
+
+def log_line(path: Path, level: str, message: str) -> None:
+    line = {"at": WRITTEN.isoformat(), "function": HELLO, "level": level, "message": message}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(line)}\n")
 
 
 def log_of(api: Api) -> Callable[[str, str], None]:

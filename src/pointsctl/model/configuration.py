@@ -37,6 +37,7 @@ class Environment(Settings):
         default_factory=dict, description="variables that `env`, `command` and `http` items see here"
     )
     store: str = pydantic.Field("", description="where its backups and anchors go, when not to `backup.store`")
+    functions_platform: str = pydantic.Field("", description="where its functions run, when not `functions.platform`")
     functions_project: str = pydantic.Field(
         "", description="the platform's name for its project, when not `functions.project`"
     )

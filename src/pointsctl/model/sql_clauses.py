@@ -10,9 +10,12 @@ from itertools import islice
 from pointsctl.model.sql_tokens import Token, TokenKind, tokens, tokens_from
 
 _DEEPEST = 4
-_LONGEST = 2_000
-MOST_CLAUSES = 2_000
+_LONGEST = 5_000
+MOST_CLAUSES = 1_000
 """Clauses that are read of one statement, and told as not read to its end; texts in texts could be without number."""
+
+MOST_TOKENS = 20_000
+"""The same for all of their tokens together: what is read as the beginning of several clauses counts in each of them."""
 
 _BLOCK_LANGUAGES = ("plpgsql", "sql")
 _BEFORE = ("begin", "atomic", "then", "else", "loop", "declare", "exception")
@@ -101,7 +104,22 @@ class Clause:
 def clauses(text: str, line: int = 1) -> tuple[Clause, ...]:
     """The statement, then what stands in its DO block or function, and what these EXECUTE where it can be read."""
     whole = Clause(tokens(text, line))
-    return (whole, *islice(_inner(whole), MOST_CLAUSES - 1))
+    return (whole, *_within_bounds(_inner(whole)))
+
+
+def read_to_the_end(found: Sequence[Clause]) -> bool:
+    """Whether these are all clauses of a statement, and not only those that are read of one without end."""
+    inner = [len(one.tokens) for one in found[1:]]
+    return len(found) < MOST_CLAUSES and sum(inner) < MOST_TOKENS and max(inner, default=0) < _LONGEST
+
+
+def _within_bounds(found: Iterator[Clause]) -> Iterator[Clause]:
+    read = 0
+    for clause in islice(found, MOST_CLAUSES - 1):
+        yield clause
+        read += len(clause.tokens)
+        if read >= MOST_TOKENS:
+            return
 
 
 def unreadable(clause: Clause) -> bool:

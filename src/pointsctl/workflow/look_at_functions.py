@@ -54,5 +54,7 @@ class _Looking:
     @cached_property
     def _platform(self) -> Platform:
         settings = self.loaded.checklist.functions
-        opener: type[Platform] = kinds.load("function_platforms", settings.platform)
+        opener: type[Platform] = kinds.load(
+            "function_platforms", self.environment.functions_platform or settings.platform
+        )
         return opener.open(settings, self.project(), self.variables, self.loaded.directory)

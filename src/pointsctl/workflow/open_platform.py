@@ -34,10 +34,9 @@ def open_platform(request: BackupRequest) -> OpenedPlatform:
     """The platform that the checklist configures; nothing is looked at yet. Raises UsageError, RefusedError."""
     settings = request.loaded.checklist.functions
     project = project_of(request.loaded.checklist, request.name, request.environment)
-    opener: type[Platform] = kinds.load("function_platforms", settings.platform)
-    return OpenedPlatform(
-        opener.open(settings, project, request.variables, request.loaded.directory), settings.platform, project
-    )
+    kind = request.environment.functions_platform or settings.platform
+    opener: type[Platform] = kinds.load("function_platforms", kind)
+    return OpenedPlatform(opener.open(settings, project, request.variables, request.loaded.directory), kind, project)
 
 
 def identify_project(

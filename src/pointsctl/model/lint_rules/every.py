@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pointsctl.model.lint import Found, LintFinding, Role, Rule, SourceFile, finding
 from pointsctl.model.lint_rules import access, blocks, locks, rows, text, transactions
 from pointsctl.model.lint_rules.seen import Seen
-from pointsctl.model.sql_clauses import MOST_CLAUSES, Clause, clauses
+from pointsctl.model.sql_clauses import Clause, clauses, read_to_the_end
 from pointsctl.model.sql_statements import SqlScript
 from pointsctl.model.sql_tokens import normalised
 
@@ -57,8 +57,8 @@ def _found(file: SourceFile, script: SqlScript, seen: Seen) -> Iterator[tuple[Fo
 
 
 def _of_clauses(parts: tuple[Clause, ...], role: Role, seen: Seen) -> Iterator[Found]:
-    if len(parts) >= MOST_CLAUSES:
-        yield Found(blocks.TOO_LONG, parts[0].line, f"more than {MOST_CLAUSES:,} statements in a block")
+    if not read_to_the_end(parts) or any(rows.too_many(one) for one in parts):
+        yield Found(blocks.TOO_LONG, parts[0].line, "a statement that is too long to be read to its end")
     for clause in parts:
         yield from rows.found(clause, seen)
         yield from access.found(clause, seen)

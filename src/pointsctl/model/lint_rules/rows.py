@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from pointsctl.model.fingerprint import shown_name
 from pointsctl.model.lint import Found, Level, Rule
@@ -34,14 +35,20 @@ TRUNCATE = Rule(
 RULES = (UNFILTERED_DELETE, UNFILTERED_UPDATE, TRUNCATE)
 
 _NO_STATEMENT_AFTER = ("for", "key", "on", "before", "after", "or", "of", "grant", "revoke")
+_MOST = 50
 _NO_TABLE = ("set", "on", "of", "or", "to")
+
+
+def too_many(clause: Clause) -> bool:
+    """Whether a clause holds more changes than are looked at: each of them is read to the clause's end."""
+    return any(next(islice(clause.places(word), _MOST, None), None) is not None for word in ("delete", "update"))
 
 
 def found(clause: Clause, seen: Seen) -> Iterator[Found]:
     """The findings of this theme in one clause."""
-    for start in clause.places("delete", "from"):
+    for start in islice(clause.places("delete", "from"), _MOST):
         yield from _unfiltered(UNFILTERED_DELETE, clause, start, start + 2, seen)
-    for start in clause.places("update"):
+    for start in islice(clause.places("update"), _MOST):
         if _updates(clause, start):
             yield from _unfiltered(UNFILTERED_UPDATE, clause, start, start + 1, seen)
     for start in clause.places("truncate"):

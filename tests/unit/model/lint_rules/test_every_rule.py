@@ -109,4 +109,10 @@ def test_a_comment_hides_nothing_that_follows(comment: str, shape: str) -> None:
 
 @pytest.mark.parametrize("piece", ["then drop ", "begin delete from t ", "execute 'do $$begin execute' "])
 def test_texts_in_texts_are_read_in_bounded_time_and_told_when_not_to_the_end(piece: str) -> None:
-    assert "statement-too-long" in rules(f"do $z$ begin {piece * 2_001}; $z$;")
+    assert "statement-too-long" in rules(f"do $z$ begin {piece * 1_001}; $z$;")
+
+
+def test_what_is_hidden_behind_a_very_long_statement_in_a_block_is_told_as_unread() -> None:
+    long = ", ".join(f"c{number} = {number}" for number in range(1_500))
+    assert "statement-too-long" in rules(f"do $z$ begin update t set {long} where id = 1; end $z$;")
+    assert "statement-too-long" not in rules("do $z$ begin update t set c = 1 where id = 1; end $z$;")
