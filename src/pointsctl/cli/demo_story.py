@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 OPERATOR, ENGINEERING, OPERATIONS = "olga@example.test", "erin@example.test", "omar@example.test"
 _KEYS = {OPERATOR: "keys/olga", ENGINEERING: "keys/erin", OPERATIONS: "keys/omar"}
-_MIGRATION = "supabase/migrations/20260201000001_coupons_by_status.sql"
-_REVERSE = "supabase/reverse/20260201000001_coupons_by_status.sql"
+_REFERENCE = "20250725000001_points_and_coupons"
+_INDEX, _NOTE = "20260201000001_coupons_by_status", "20260201000002_support_note"
+_MIGRATIONS, _REVERSE, _FUNCTIONS = "supabase/migrations", "supabase/reverse", "supabase/functions"
 _CREATE = (
     "-- Support looks for coupons that were issued and never redeemed.\n"
-    "create index coupons_status_idx on public.coupons (status);\n"
+    "create index concurrently coupons_status_idx on public.coupons (status);\n"
 )
-_DROP = "drop index public.coupons_status_idx;\n"
+_FILES = {
+    f"{_MIGRATIONS}/{_INDEX}.sql": _CREATE,
+    f"{_REVERSE}/{_INDEX}.sql": "drop index concurrently public.coupons_status_idx;\n",
+    f"{_MIGRATIONS}/{_NOTE}.sql": (
+        "alter table public.coupons add column support_note text;\n"
+        "comment on column public.coupons.support_note is 'what support has told the user';\n"
+    ),
+    f"{_REVERSE}/{_NOTE}.sql": "alter table public.coupons drop column support_note;\n",
+    f"{_REVERSE}/{_NOTE}.verify.sql": "select not exists (select from public.coupons where support_note is not null);\n",
+    f"{_FUNCTIONS}/_shared/answer.ts": (
+        "export const answer = (name: string): Response => Response.json({ function: name });\n"
+    ),
+    **{
+        f"{_FUNCTIONS}/{name}/index.ts": (
+            f'import {{ answer }} from "../_shared/answer.ts";\n\nDeno.serve(() => answer("{name}"));\n'
+        )
+        for name in ("submit-points-event", "validate-points-event", "redeem-coupon")
+    },
+}
 _POLICY = f"""version: 1
 roles:
   engineering-lead: {{principals: [{ENGINEERING}]}}
@@ -53,23 +74,25 @@ def _write_trust(folder: Path) -> str:
     return "wrote trust/policy.yaml (who holds which role) and trust/allowed_signers (whose key is whose)"
 
 
-def _write_migration(folder: Path) -> str:
-    for name, text in ((_MIGRATION, _CREATE), (_REVERSE, _DROP)):
+def _write_project(folder: Path) -> str:
+    reference = files("pointsctl.sql").joinpath(f"migrations/{_REFERENCE}.sql").read_text(encoding="utf-8")
+    for name, text in {f"{_MIGRATIONS}/{_REFERENCE}.sql": reference, **_FILES}.items():
         path = folder / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return f"wrote {_MIGRATION}, and what undoes it"
+    return "wrote two new migrations beside the one that is applied, what undoes and verifies them, and three functions"
 
 
 def _change_one_byte(folder: Path) -> str:
-    path = folder / _MIGRATION
+    path = folder / _MIGRATIONS / f"{_INDEX}.sql"
     path.write_text(_CREATE.replace("coupons (status)", "coupons (statuS)"), encoding="utf-8")
-    return f"changed one byte of {_MIGRATION}"
+    return f"changed one byte of {path.name}"
 
 
 def _change_it_back(folder: Path) -> str:
-    (folder / _MIGRATION).write_text(_CREATE, encoding="utf-8")
-    return f"changed {_MIGRATION} back"
+    path = folder / _MIGRATIONS / f"{_INDEX}.sql"
+    path.write_text(_CREATE, encoding="utf-8")
+    return f"changed {path.name} back"
 
 
 def _stored_object(folder: Path) -> Path:
@@ -105,6 +128,13 @@ def _make_proof_folder(folder: Path) -> str:
     return "made the empty folder proof/"
 
 
+def _window() -> str:
+    """The fields of a window that begins now, and in which a rollback has to be decided within four hours."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0)
+    deadline = start + timedelta(hours=4)
+    return f"--field start={start:%Y-%m-%dT%H:%MZ} --field rollback-deadline={deadline:%Y-%m-%dT%H:%MZ}"
+
+
 _MAKE_KEYS = tuple(f"ssh-keygen -q -t ed25519 -N '' -C {who} -f {key}" for who, key in _KEYS.items())
 _TRAFFIC = (
     "pointsctl sandbox traffic --users 400 --events 8000 --seed 7",
@@ -113,6 +143,7 @@ _TRAFFIC = (
 _PREFLIGHT = "pointsctl preflight --env sandbox"
 _GATE = "pointsctl gate pre-deployment --env sandbox"
 _VERIFY = "pointsctl backup verify --env sandbox"
+_AUDIT = "pointsctl ledger log --env sandbox --kind migration.applied"
 
 STORY = (
     Step("Write a starter checklist: every box of the deployment checklist, as data.", ("pointsctl init",)),
@@ -156,17 +187,27 @@ STORY = (
         (_VERIFY,),
         write=_mend_backup,
     ),
+    Step(
+        "Two migrations are pending. What would they lock, lose or open? And what does the database say to have had?",
+        ("pointsctl migrate lint --env sandbox", "pointsctl migrate status --env sandbox"),
+        write=_write_project,
+    ),
+    Step(
+        "Rehearse them on the proven copy: what each statement takes and locks, and that the reverse scripts lead back.",
+        ("pointsctl migrate rehearse --env sandbox",),
+    ),
     Step("Look again. This time what is found becomes a record of the ledger.", (_PREFLIGHT,), 3),
     Step(
-        "Some things only a person can say. The operator has tried the service on staging by hand, and signs for it.",
+        "Some things only a person can say: it was tried on staging by hand, and everybody knows. The operator signs for it.",
         (
             f"pointsctl attest 'staging.smoke-*' 'staging.load-*' --env sandbox --key {_KEYS[OPERATOR]} --note 'tried by hand'",
+            f"pointsctl attest 'migration.*-notified' --env sandbox --key {_KEYS[OPERATOR]} --note 'told in the channel'",
+            f"pointsctl attest migration.window-scheduled --env sandbox --key {_KEYS[OPERATOR]} {_window()}",
         ),
     ),
     Step(
-        "Fix what is to be deployed, byte for byte: one new migration.",
+        "Fix what is to be deployed, byte for byte: migrations and functions.",
         (f"pointsctl plan create --env sandbox --author {OPERATOR} --key {_KEYS[OPERATOR]}",),
-        write=_write_migration,
     ),
     Step("The gate asks the ledger alone. Two signatures are missing: exit 3.", (_GATE,), 3),
     Step(
@@ -184,7 +225,15 @@ STORY = (
         5,
         write=_change_one_byte,
     ),
-    Step("With the bytes that were signed it is open again.", (_GATE,), write=_change_it_back),
+    Step(
+        "With the bytes that were signed it is open again. Deploy: every step looks first, and is recorded.",
+        (_GATE, "pointsctl deploy --env sandbox"),
+        write=_change_it_back,
+    ),
+    Step(
+        "The migrations, the functions and the audit records are there. The production database is what was rehearsed.",
+        ("pointsctl migrate verify --env sandbox", "pointsctl functions list --env sandbox", _AUDIT),
+    ),
     Step(
         "Take the proof away: everything in one file, and the commands with which anybody repeats the checks.",
         ("pointsctl evidence export --env sandbox --output proof/evidence.zip",),

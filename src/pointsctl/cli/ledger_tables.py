@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pointsctl.cli.record_about import about
 from pointsctl.cli.tables import console, print_json
-from pointsctl.model.backup_records import BACKUP_KINDS
 from pointsctl.model.canonical import jsonable, utc_text
 from pointsctl.model.escape import plain
-from pointsctl.model.ledger import Head, Kind, Record
+from pointsctl.model.ledger import Head, Record
 from pointsctl.model.strict_json import JsonError, parse
-from pointsctl.workflow.read_ledger import Seen, items_of
+from pointsctl.workflow.read_ledger import Seen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,33 +74,11 @@ def _cells(one: Seen) -> tuple[str, str, str, str, str]:
         return str(one.row.seq), "", plain(one.row.kind, _ABOUT), "", _UNREADABLE
     signed = "signed " if one.row.signature else ""
     by = plain(record.applied_by or record.role, _ABOUT)
-    return str(record.seq), _moment(record), plain(record.kind, _ABOUT), f"{signed}{by}", _about(record)
+    return str(record.seq), _moment(record), plain(record.kind, _ABOUT), f"{signed}{by}", about(record)
 
 
 def _moment(record: Record) -> str:
     return utc_text(record.recorded_at).partition(".")[0] + "Z"
-
-
-def _about(record: Record) -> str:
-    """What the record is about, in a few words."""
-    parts = [
-        record.migration_name or "",
-        _items(record),
-        f"backup {record.data.get('backup')}" if record.kind in BACKUP_KINDS else "",
-        f"plan {record.plan[:12]}" if record.plan else "",
-        f"run {record.run}" if record.run else "",
-        record.notes or "",
-    ]
-    return plain(", ".join(part for part in parts if part), _ABOUT)
-
-
-def _items(record: Record) -> str:
-    """The item that it is about; of several that were attested at once, the first."""
-    if record.kind != Kind.ITEM_ATTESTED:
-        return record.item or ""
-    items = list(dict.fromkeys(items_of(record)))
-    more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
-    return f"{items[0]}{more}" if items else ""
 
 
 def _document(one: Seen) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 import json
@@ -34,6 +35,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line; the process's exit code. Nothing escapes but a second KeyboardInterrupt."""
     _never_fail_to_encode()
     _forget_absurd_sizes()
+    _load_no_plugins()
     try:
         code = _flushed(_invoke(arguments))
     except PointsctlError as error:
@@ -53,6 +55,11 @@ def _forget_absurd_sizes() -> None:
     for name in ("COLUMNS", "LINES"):
         if len(os.environ.get(name, "")) > 4:
             del os.environ[name]
+
+
+def _load_no_plugins() -> None:
+    """What happens to be installed beside this program must not see what is validated here; looking for it takes long, too."""
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
 
 
 def _unforeseen(error: Exception) -> PointsctlError:
@@ -78,7 +85,9 @@ def _never_fail_to_encode() -> None:
 
 def _invoke(arguments: list[str]) -> int:
     try:
-        result: Any = typer.main.get_command(app)(args=arguments, prog_name="pointsctl", standalone_mode=False)
+        result: Any = typer.main.get_command(_asked_for(arguments))(
+            args=arguments, prog_name="pointsctl", standalone_mode=False
+        )
     except typer.Exit as leaving:
         return int(leaving.exit_code)
     except typer.Abort:
@@ -89,6 +98,17 @@ def _invoke(arguments: list[str]) -> int:
             return int(ExitCode.USAGE)
         raise _usage(error) from None
     return int(result) if isinstance(result, int) else 0
+
+
+def _asked_for(arguments: list[str]) -> typer.Typer:
+    """The root with nothing but the command that is named first, if one is: reading the parameters of all of them takes longer
+    than some commands.
+    """
+    name = arguments[0] if arguments else ""
+    alone = copy.copy(app)
+    alone.registered_commands = [one for one in app.registered_commands if one.name == name]
+    alone.registered_groups = [one for one in app.registered_groups if one.name == name]
+    return alone if alone.registered_commands or alone.registered_groups else app
 
 
 def _usage(error: Exception) -> UsageError:

@@ -73,7 +73,7 @@ def _conclusion(done: Deployed, environment: str) -> Iterator[str]:
     else:
         yield f"deployed to {what}; procedure {done.run}"
         if done.reports and done.reports[-1].state is StepState.FINISHED:
-            yield f"next: pointsctl rollout start --env {environment}"
+            yield f"next, before the first users: pointsctl run deployment --env {environment}"
 
 
 def _document(done: Deployed, environment: str) -> dict[str, Any]:

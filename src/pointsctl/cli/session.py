@@ -129,8 +129,8 @@ def sandbox_environments(directory: Path) -> Mapping[str, Environment]:
             variables=dict(one.variables),
             store=one.store,
             at={"staging": SANDBOX_NAMES[1]},
-            # What a sandbox has none of; a protected environment cannot declare this.
-            without=("rehearsal", "functions"),
+            functions_platform="folder",
+            functions_project=str(one.functions),
         )
         for one in found
     }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from pointsctl.postgres import administration
+from pointsctl.model.pending_migration import HistoryRow
+from pointsctl.model.sql_statements import split
+from pointsctl.postgres import administration, supabase_history
 from pointsctl.postgres.cluster import PrivateCluster
+from pointsctl.postgres.connection import connect
 from pointsctl.sandbox.layout import Layout
 
 # The names are Supabase's: the superuser is the platform's, the project works as `postgres`, which is none.
@@ -43,8 +46,10 @@ def prepare_roles(cluster: PrivateCluster) -> None:
     administration.run_script(cluster.url("postgres"), sql_text("sandbox/roles.sql"), what="making the sandbox's roles")
 
 
-def create_points_database(cluster: PrivateCluster, name: str) -> None:
+def create_points_database(cluster: PrivateCluster, name: str, *, with_history: bool = False) -> None:
     """Make the database `name` with the auth schema, the reference migration and the first rows, in place of any old one.
+
+    `with_history` writes down that it had the migration, as the Supabase CLI does.
 
     It gets its name last: a database called `name` is a whole one, whatever was killed before, and it is missing only for
     a moment. Whoever is connected to the old one is cut off.
@@ -60,6 +65,8 @@ def create_points_database(cluster: PrivateCluster, name: str) -> None:
         administration.run_script(
             cluster.url(partial, OWNER), sql_text(path), what=f"running {path} in the database {name}"
         )
+    if with_history:
+        _note_migration(cluster.url(partial, OWNER))
     administration.drop_database(server, name)
     administration.rename_database(server, partial, name)
 
@@ -67,4 +74,12 @@ def create_points_database(cluster: PrivateCluster, name: str) -> None:
 def ensure_points_database(cluster: PrivateCluster, name: str) -> None:
     """Make the database `name` where it is missing."""
     if not administration.database_exists(cluster.url("postgres"), name):
-        create_points_database(cluster, name)
+        create_points_database(cluster, name, with_history=True)
+
+
+def _note_migration(url: str) -> None:
+    version, _, name = REFERENCE_MIGRATION.partition("_")
+    script = split(sql_text(f"migrations/{REFERENCE_MIGRATION}.sql").encode())
+    with connect(url) as connection:
+        supabase_history.install(connection)
+        supabase_history.insert(connection, HistoryRow(version, name, tuple(one.text for one in script.statements)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pointsctl.sandbox.databases import OWNER, sandbox_cluster
 from pointsctl.sandbox.layout import Layout
@@ -18,11 +19,14 @@ KEYS_LIFETIME = timedelta(days=3650)
 
 @dataclass(frozen=True)
 class SandboxEnvironment:
-    """One environment: `functions_url` is without /functions/v1, `store` a file URL, `variables` what a deployer would set."""
+    """One environment: `functions_url` is without /functions/v1, `functions` the folder in which its functions are
+    deployed, `store` a file URL, `variables` what a deployer would set.
+    """
 
     name: str
     database_url: str
     functions_url: str
+    functions: Path
     store: str
     variables: Mapping[str, str] = field(repr=False)
 
@@ -35,6 +39,7 @@ def environments(layout: Layout, state: SandboxState, service_address: str) -> t
             name=name,
             database_url=cluster.url(database, OWNER),
             functions_url=f"{service_address}{PREFIXES[name]}",
+            functions=layout.functions(name),
             store=layout.store.as_uri(),
             variables=_variables(state.environments[name], f"{service_address}{PREFIXES[name]}"),
         )

@@ -30,6 +30,10 @@ class Layout:
         """The folder that stands for an object store."""
         return self.root / "store"
 
+    def functions(self, environment: str) -> Path:
+        """The folder that stands for the platform of an environment's edge functions."""
+        return self.root / "functions" / environment
+
     @property
     def state_file(self) -> Path:
         """What has to survive between commands, secrets included."""
@@ -60,6 +64,7 @@ class Layout:
         try:
             make_passable(self.root)
             self.store.mkdir(mode=0o700, exist_ok=True)
+            (self.root / "functions").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsctl.errors import CouldNotLookError, RefusedError, StorageError
+from pointsctl.files import write_private
+from pointsctl.function_platforms.folder import DATABASE_FILE
 from pointsctl.sandbox import databases
 from pointsctl.sandbox.environments import SandboxEnvironment, environments
 from pointsctl.sandbox.layout import Layout
@@ -55,6 +57,7 @@ def up(directory: Path) -> SandboxStatus:
     with layout.exclusive():
         state = read_or_make_state(layout)
         _ensure_databases(layout)
+        _ensure_platforms(layout)
         start_service(layout, state.instance)
     return status(directory)
 
@@ -88,10 +91,12 @@ def reset(directory: Path) -> SandboxStatus:
         cluster.start()
         databases.prepare_roles(cluster)
         for name in DATABASES.values():
-            databases.create_points_database(cluster, name)
-        # What it holds speaks of databases that are gone.
-        shutil.rmtree(layout.store)
-        layout.store.mkdir(mode=0o700)
+            databases.create_points_database(cluster, name, with_history=True)
+        # What they hold speaks of databases that are gone.
+        for folder in (layout.store, layout.root / "functions"):
+            shutil.rmtree(folder, ignore_errors=True)
+        layout.make()
+        _ensure_platforms(layout)
         start_service(layout, state.instance)
     return status(directory)
 
@@ -123,6 +128,15 @@ def _ensure_databases(layout: Layout) -> None:
     databases.prepare_roles(cluster)
     for name in DATABASES.values():
         databases.ensure_points_database(cluster, name)
+
+
+def _ensure_platforms(layout: Layout) -> None:
+    """A folder for the functions of each environment, which knows the database that they work with."""
+    cluster = databases.sandbox_cluster(layout)
+    for environment, database in DATABASES.items():
+        folder = layout.functions(environment)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        write_private(folder / DATABASE_FILE, cluster.url(database, databases.OWNER))
 
 
 def _delete(layout: Layout) -> None:

@@ -40,7 +40,10 @@ class Announce(Step):
         window = agreed_window(self._context, history)
         if window is not None and history.now is not None and window.too_early(history.now):
             raise WaitingError(f"the window has not begun: {window.in_a_sentence}", hint="run again when it has")
-        said = [f"{len(told)} announcements are satisfied" if told else "", window.in_a_sentence if window else ""]
+        said = [
+            f"{len(told)} announcement{'' if len(told) == 1 else 's'} satisfied" if told else "",
+            window.in_a_sentence if window else "",
+        ]
         summary = "; ".join(one for one in said if one) or "the window was waived"
         return Seen(done=True, summary=summary, evidence={"items": list(told)})
 
