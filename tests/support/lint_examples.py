@@ -50,6 +50,7 @@ EXAMPLES: Mapping[str, Examples] = {
             "create function f() returns void begin atomic delete from t; end;",
             "create rule r as on delete to v do instead delete from t;",
             "create table if not exists t (a int); delete from t;",
+            "create table t (a) as select 1; delete from t;",
             "create table s.t (a int); delete from t;",
             "create table t (a int); drop table t; delete from t;",
             "create table t (a int); set search_path = other; delete from t;",
@@ -66,6 +67,7 @@ EXAMPLES: Mapping[str, Examples] = {
             "create trigger x after delete on t for each row execute function f();",
             "grant delete on t to service_role;",
             "create table t (a int); delete from t;",
+            "create table t (a bigint generated always as identity, b int); delete from t;",
             "do $$ begin delete from t where a = case when true then 1 else 2 end; end $$;",
             "do $$ begin execute 'delete from t' || ' where a = ' || 1; end $$;",
             "with gone as (delete from t where a = 1 returning *) select * from gone;",
@@ -191,6 +193,32 @@ EXAMPLES: Mapping[str, Examples] = {
     "disabled-trigger": Examples(
         ("alter table t disable trigger all;", "set session_replication_role = replica;"),
         ("alter table t enable trigger all;", "set session_replication_role = origin;"),
+    ),
+    "own-records": Examples(
+        (
+            "drop table public.migration_audit;",
+            'delete from "migration_audit" where seq = 1;',
+            "update U&\"migration\\005faudit\" set notes = '' where seq = 1;",
+            "do $$ begin execute 'alter table migration_audit disable trigger all'; end $$;",
+            "with x as (delete from supabase_migrations.schema_migrations where version = '1' returning 1) select 1;",
+            "drop schema supabase_migrations cascade;",
+            "create trigger t before insert on supabase_migrations.schema_migrations for each row execute function f();",
+        ),
+        (
+            "insert into migration_audit (migration_name) values ('x');",
+            "select 'drop table migration_audit';",
+            "select 1 from migration_audit;",
+            "drop table other_audit;",
+        ),
+    ),
+    "lifted-limit": Examples(
+        (
+            "set lock_timeout = 0;",
+            "set local statement_timeout to default;",
+            "select set_config('lock_timeout', '0', false);",
+            "do $$ begin perform pg_advisory_unlock_all(); end $$;",
+        ),
+        ("set lock_timeout = '5s';", "select 'lock_timeout', 1;", "select pg_advisory_xact_lock(1);"),
     ),
     "vacuum-full": Examples(
         ("vacuum full t;", "vacuum (full, analyze) t;"), ("vacuum t;", "create index full_idx on t (a);")

@@ -31,7 +31,7 @@ def _of_its_kind(record: Record) -> Iterator[str]:
     elif record.item:
         yield record.item
     if record.kind in (Kind.MIGRATION_APPLIED, Kind.MIGRATION_NOTED):
-        yield "after a backup" if record.backup_taken else "WITHOUT A BACKUP"
+        yield "backup taken" if record.backup_taken else "NO BACKUP TAKEN"
     if record.kind in BACKUP_KINDS:
         yield f"backup {record.data.get('backup')}"
     tell = _TOLD.get(record.kind)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pointsctl import kinds
 from pointsctl.errors import PointsctlError
+from pointsctl.ledger.migration_marks import read_marks
 from pointsctl.ledger.reading import read_history
-from pointsctl.ledger.store import Ledger
 from pointsctl.migration_engines.interface import Engine, Order, Target
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.configuration import Migrations
 from pointsctl.model.history import History
-from pointsctl.model.ledger import Draft, Kind
+from pointsctl.model.ledger import Draft, Kind, Record
 from pointsctl.model.pending_migration import AppliedMigration, Limits, PendingMigration
+from pointsctl.model.plan import SHORT
 from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.time_limit import stop_if_over
 from pointsctl.postgres.deployment_lock import procedure_lock, session_name
 from pointsctl.postgres.migration_lock import migration_lock
 from pointsctl.workflow.backup_request import BackupRequest
+from pointsctl.workflow.earlier_work import require_nothing_twice
 from pointsctl.workflow.open_ledger import open_ledger
 from pointsctl.workflow.pending import Pending, read_pending
 from pointsctl.workflow.permitted_migrations import backup_of, require_known_bytes, require_open_gate
+from pointsctl.workflow.required_plan import require_plan
 
 _STAGE = "migrations"
 
@@ -102,10 +105,10 @@ def apply_migrations(
         return Applied(found, ())
     confirm(found)
     work = request.work
-    with procedure_lock(request.target.url, session_name("apply", work.operator, request.run)):
+    with procedure_lock(request.target.url, session_name("apply", work.operator, request.run)) as lock:
         with open_ledger(work.name, work.environment) as ledger:
             plan = require_open_gate(work, ledger)
-        return apply_pending(request, plan, cancellation, progress)
+        return apply_pending(request, plan, cancellation, progress, held=lock.require_held)
 
 
 def apply_pending(
@@ -115,18 +118,22 @@ def apply_pending(
     progress: Progress,
     *,
     procedure: str | None = None,
+    held: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Apply what is pending, for callers who hold the lock of procedures and have decided the gate. `plan` is the digest that
-    the records name, `procedure` the deployment's run.
+    the records name, and must be in force; `procedure` is the deployment's run; `held` raises when the lock of procedures is
+    lost.
 
-    1. What is pending is read anew, and must be planned and rehearsed. 2. No dump, migration or old transaction is going on.
+    1. What is pending is read anew, and must be planned and rehearsed, and nothing of it applied. 2. No dump, migration or old transaction is going on.
     3. Each file is applied with its record. Raises RefusedError before anything is changed, and what engines raise; the
     error's message says what is applied.
     """
     work = request.work
-    history = _history(work)
+    history, marks = _recorded(work)
     pending = request.pending()
+    require_plan(history, plan)
     require_known_bytes(work, history, pending.migrations)
+    require_nothing_twice(marks, pending, request.settings.engine)
     backup = backup_of(history)
     engine, done = request.engine(), list[AppliedMigration]()
     try:
@@ -137,6 +144,7 @@ def apply_pending(
             for one in pending.migrations:
                 stop_if_over(cancellation, "the migration")
                 lock.require_held()
+                held()
                 order = Order(one, _draft(request, one, backup, plan, procedure))
                 done.append(engine.apply(order, request.target, cancellation, progress))
                 progress.move(_STAGE, len(done), one.full_name)
@@ -149,13 +157,9 @@ def apply_pending(
     return Applied(pending, tuple(done), backup is not None)
 
 
-def _history(work: BackupRequest) -> History:
+def _recorded(work: BackupRequest) -> tuple[History, Mapping[str, Record]]:
     with open_ledger(work.name, work.environment) as ledger:
-        return _read(ledger, work)
-
-
-def _read(ledger: Ledger, work: BackupRequest) -> History:
-    return read_history(ledger, work.variables)
+        return read_history(ledger, work.variables), read_marks(ledger)
 
 
 def _draft(
@@ -181,7 +185,12 @@ def _draft(
         run=request.run,
         migration_name=one.full_name,
         backup_taken=backup is not None,
+        notes=f"{len(one.script.statements)} statements, engine {request.settings.engine}, {_proof(backup)}",
     )
+
+
+def _proof(backup: str | None) -> str:
+    return f"proven backup with manifest {backup[:SHORT]}" if backup else "no proven backup"
 
 
 def _so_far(done: list[AppliedMigration], pending: Pending) -> str:

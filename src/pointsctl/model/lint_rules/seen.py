@@ -51,9 +51,11 @@ class Seen:
         for start in (1, 2, 3):
             if not clause.has_at(start, "table"):
                 continue
-            # IF NOT EXISTS makes nothing when the table was there; AS fills it with as much as its query gives.
+            # IF NOT EXISTS makes nothing when the table was there; AS fills it with as much as its query gives. Inside the
+            # parentheses, AS is a column's (GENERATED ALWAYS AS IDENTITY).
             named = clause.name_at(start + 1)
-            if named and not clause.has_at(start + 1, "if") and not clause.has("as") and not clause.has("of"):
+            behind = (clause.has_at(number, "as|of") for number in clause.top(start, len(clause.tokens)))
+            if named and not clause.has_at(start + 1, "if") and not any(behind):
                 self._made.add(named[0])
                 self._new.add(named[0])
             return
