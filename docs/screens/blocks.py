@@ -10,11 +10,11 @@ from functools import cache
 from pages.markdown import table
 
 from pointsctl.sandbox.faults import faults
-from screens.normal import normal
+from screens.normal import folded, normal
 from screens.preparations import FILES
 from screens.stage import stage
 from screens.stand_ins import StandIns
-from screens.story import STORY, Screen, StoryError
+from screens.story import STORY, Run, Screen, StoryError
 
 _BLOCK = re.compile(r"(?ms)^<!-- (screen|file|table): (\S+) -->\n(.*?)^<!-- /\1 -->$")
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
@@ -85,9 +85,14 @@ def all_screens() -> Mapping[str, str]:
     stand_ins = StandIns(datetime.now(UTC))
     with stage() as on_stage:
         return {
-            name: _fenced(screen, [normal(on_stage.output(run), stand_ins) for run in screen.runs])
+            name: _fenced(screen, [_normal(run, on_stage.output(run), stand_ins) for run in screen.runs])
             for name, screen in STORY.items()
         }
+
+
+def _normal(run: Run, output: str, stand_ins: StandIns) -> str:
+    text = normal(output, stand_ins)
+    return folded(text) if run.wide else text
 
 
 def _fenced(screen: Screen, outputs: list[str]) -> str:

@@ -23,6 +23,9 @@ _SIZES = (
     (re.compile(r"(?<![\d.])\d\.\d MB\b(?!/s)"), "2.1 MB"),
     (re.compile(r"\b(?:less than a minute|\d{1,2}m) old\b"), "less than a minute old"),
     (re.compile(r"(?<=restored in )[0-9.]+s\b|(?<=[0-9a-z]{6} in )[0-9.]+s(?=:)"), "0.4s"),
+    (re.compile(r"(?<=-[0-9a-z]{6} in )[0-9.]+s(?=,)"), "3.4s"),
+    (re.compile(r"\bprocess\s+\d+(?=\s+\(pointsctl\s)"), "process 12345"),
+    (re.compile(r"(?<=\(pointsctl deploy ada@)[\w.-]*(?=\s|\))"), "host"),
     (re.compile(r"(?<=snapshot: ).* at .*"), "00000003-00000015-1 at 0/2F20F08"),
     (re.compile(r"\b\d{4}(?=\.dat\b)"), "2824"),
     (re.compile(r"(?<=compression )(?:gzip|zstd|lz4)(?::\d+)?"), "gzip:1"),
@@ -35,6 +38,21 @@ _STAGE = re.compile(rf"(?m)^([a-z]+) +{_TOOK}(?: +([0-9.,]+(?: kB| MB)?)\b.*)?$"
 # Somebody looks now and then how far they are, which may come too late.
 _WATCHED = ("dump", "restore")
 _WIDTH = 80
+_REHEARSED = re.compile(r"(?ms)^rehearsed: .*?(?=^stage )")
+# A line that neither begins one of the report's sentences nor is the beginning of an item belongs to the one before it.
+_BROKEN = re.compile(
+    r"\n(?! {2}\S|\d{14}_|(?:what|undone|audits|clients|times|recorded|whether|not|removed)\b) *(?=\S)"
+)
+_EVIDENCE = re.compile(r"(?m)^rehearsal  \d.*(?:\n {11}\S.*)* ago$")
+_DEPLOYED = re.compile(r"(?ms)^ 1\. gate: .*?(?=^(?:deployed to|nothing was changed))")
+_BROKEN_STEP = re.compile(r"\n +(?!\d+\. )(?=\S)")
+_NUMBERED = re.compile(r" ?\d+\. ")
+_TIMES = re.compile(r"\b\d[\d.,]* (?:ms|s)\b")
+# A column of times is as wide as the longest of them; the rows of a table are not folded.
+_COLUMN = re.compile(r"\b(4 ms|time) {2,}")
+_ROW = re.compile(r"\S {2,}\S.* {2,}\S")
+_AMOUNTS = re.compile(r"\blog [\d.]+ (?:B|kB|MB)")
+_DIGESTS = re.compile(r"\bdigest\s+-?\d+")
 _RULES = (
     (re.compile(r"(?m)^(\d+ pass, .*) in [0-9.]+ (?:ms|s|min)$"), r"\1"),
     (re.compile(r"\b\d+\.\d (?=ms a\s)"), "0.1 "),
@@ -58,11 +76,39 @@ def normal(output: str, stand_ins: StandIns | None = None) -> str:
     for pattern, replacement in _SIZES:
         text = pattern.sub(replacement, text)
     text = _VERDICT.sub(lambda found: textwrap.fill(f"restored in 0.4 s{found[1]}", _WIDTH) + "\n", text)
+    text = _EVIDENCE.sub(lambda found: _evidence(found[0]), text)
+    text = _DEPLOYED.sub(lambda found: folded(_BROKEN_STEP.sub(" ", found[0].rstrip())) + "\n", text)
+    text = _REHEARSED.sub(lambda found: _rehearsed(found[0]) + "\n", text)
     text = _STAGES.sub(lambda found: _stages(found[0]), text)
     text = _ITEM.sub(lambda found: _cut(found[1]), text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return _with_fixed_ids(text)
+
+
+def folded(text: str) -> str:
+    """A text of long lines with fixed times in it, and its lines as the program folds them: items hang by two columns."""
+    text = _AMOUNTS.sub("log 1.2 kB", _TIMES.sub("4 ms", text))
+    return "\n".join(map(_fold, _COLUMN.sub(r"\1  ", text).splitlines()))
+
+
+def _fold(line: str) -> str:
+    if _ROW.search(line):
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    hanging = f"{indent if _NUMBERED.match(line) is None else ''}  " if indent or _NUMBERED.match(line) else ""
+    return textwrap.fill(line, _WIDTH, subsequent_indent=hanging, break_on_hyphens=False) if line else line
+
+
+def _rehearsed(text: str) -> str:
+    """The report of a rehearsal, whose lines break where its times let them: put together, and folded anew."""
+    return folded(_BROKEN.sub(" ", _DIGESTS.sub("digest 1", text)))
+
+
+def _evidence(text: str) -> str:
+    """What a plan's page says of its rehearsal, whose age decides where it is folded."""
+    told = re.sub(r"[^,]* ago$", " less than a minute ago", " ".join(text.split()).removeprefix("rehearsal "))
+    return textwrap.fill(f"rehearsal  {told}", _WIDTH, subsequent_indent=" " * len("rehearsal  "))
 
 
 def _cut(line: str) -> str:

@@ -12,6 +12,9 @@ from pointsctl.sandbox.layout import Layout
 
 FILES = Path(__file__).parent / "files"
 _MIGRATION = "20260201000001_coupons_by_status.sql"
+_SECOND = "20260202000001_event_channel"
+_REFERENCE = Path(__file__).parents[2] / "sql/migrations/20250725000001_points_and_coupons.sql"
+_FUNCTIONS = ("submit-points-event", "validate-points-event", "redeem-coupon")
 _PEOPLE = ("olga", "erin", "omar", "otto", "sara")
 
 
@@ -31,18 +34,43 @@ def _public_key(key: Path) -> str:
     return " ".join(Path(f"{key}.pub").read_text("utf-8").split()[:2])
 
 
-def write_migration(folder: Path) -> None:
-    """One new migration, and what undoes it."""
-    for source, place in ((_MIGRATION, "migrations"), ("reverse.sql", "reverse")):
-        target = folder / "supabase" / place / _MIGRATION
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(FILES / source, target)
+def write_project(folder: Path) -> None:
+    """The migration that the sandbox has had, two new ones with what undoes and verifies them, and the functions."""
+    places = {
+        _REFERENCE: f"migrations/{_REFERENCE.name}",
+        **{FILES / source: place for source, place in _new_migrations().items()},
+    }
+    for source, place in places.items():
+        _copy(source, folder / "supabase" / place)
+    for name in _FUNCTIONS:
+        _copy(FILES / "index.ts", folder / "supabase/functions" / name / "index.ts")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def _new_migrations() -> dict[str, str]:
+    return {
+        _MIGRATION: f"migrations/{_MIGRATION}",
+        "reverse.sql": f"reverse/{_MIGRATION}",
+        f"{_SECOND}.sql": f"migrations/{_SECOND}.sql",
+        f"{_SECOND}.reverse.sql": f"reverse/{_SECOND}.sql",
+        f"{_SECOND}.verify.sql": f"reverse/{_SECOND}.verify.sql",
+    }
 
 
 def change_migration(folder: Path) -> None:
     """One byte of the migration is another one."""
     path = folder / "supabase/migrations" / _MIGRATION
     path.write_text(path.read_text("utf-8").replace("(status)", "(statuS)"), "utf-8")
+
+
+def rewrite_migration(folder: Path) -> None:
+    """The migration is written in other words after it was applied."""
+    path = folder / "supabase/migrations" / _MIGRATION
+    path.write_text(path.read_text("utf-8").replace("(status)", "using btree (status)"), "utf-8")
 
 
 def rewrite_ledger(folder: Path) -> None:

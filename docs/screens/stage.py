@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -24,6 +25,9 @@ from screens.story import Run, StoryError
 # The length of the path decides where lines break, so it must not depend on TMPDIR.
 _SHORT = "/tmp"  # noqa: S108 (mkdtemp makes a private folder in it)
 _PATIENCE_S = 300
+_WIDE = "4000"
+# Of the deployment's window; the five minutes make them the same steps of the story however late the sandbox is up.
+_SINCE, _UNTIL = timedelta(minutes=-30), timedelta(minutes=95)
 
 
 class Stage:
@@ -50,7 +54,9 @@ class Stage:
         if run.line.startswith("curl"):
             return answer(run.line, self._values)
         variables = {name: Template(value).substitute(self._values) for name, value in run.variables.items()}
-        command = [sys.executable, "-m", *shlex.split(run.line)]
+        variables |= {"COLUMNS": _WIDE} if run.wide else {}
+        words = (Template(word).safe_substitute(self._values) for word in shlex.split(run.line))
+        command = [sys.executable, "-m", *words]
         done = self._done(command, variables, together=run.messages)
         if run.exit_code not in (None, done.returncode):
             raise StoryError(
@@ -68,6 +74,8 @@ class Stage:
             "NEW_DATABASE_URL": self._new_database(),
             "USER_TOKEN": self._token("authenticated"),
             "SERVICE_KEY": self._token("service_role"),
+            "START": _minute(_SINCE),
+            "DEADLINE": _minute(_UNTIL),
         }
 
     def _own_database(self) -> str:
@@ -111,6 +119,10 @@ class Stage:
         if done.returncode:
             raise StoryError(f"the sandbox in {self._sandbox} could not be stopped:\n{done.stderr}")
         shutil.rmtree(self._folder)
+
+
+def _minute(later: timedelta) -> str:
+    return f"{datetime.now(UTC) + later:%Y-%m-%dT%H:%M:00Z}"
 
 
 @contextmanager

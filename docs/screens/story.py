@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from screens.preparations import change_migration, flip_a_byte, make_people, rewrite_ledger, write_migration
+from screens.preparations import (
+    change_migration,
+    flip_a_byte,
+    make_people,
+    rewrite_ledger,
+    rewrite_migration,
+    write_project,
+)
 
 
 class StoryError(Exception):
@@ -18,7 +25,8 @@ class Run:
     """A command line as people type it (`pointsctl ...` or `curl ...`), and the exit code that the story expects.
 
     `exit_code` is None where it depends on the machine. `variables` are set for this command only and are not shown.
-    `before` is done in the folder first. With `messages`, what goes to stderr is shown too.
+    `before` is done in the folder first. With `messages`, what goes to stderr is shown too. With `wide`, lines are as long as they
+    want to be, and are folded when the times in them are fixed ones.
     """
 
     line: str
@@ -26,6 +34,7 @@ class Run:
     variables: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Callable[[Path], object], ...] = ()
     messages: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,11 @@ def _after(before: Callable[[Path], object], line: str, exit_code: int, *parts: 
 def _signed(line: str, *parts: tuple[str, str], before: tuple[Callable[[Path], object], ...] = ()) -> Screen:
     """What somebody signs is shown to them before they do, on stderr."""
     return Screen((Run(line, before=before, messages=True),), parts)
+
+
+def _wide(line: str, exit_code: int = 0) -> Screen:
+    """Where a time decides how a line is folded."""
+    return Screen((Run(line, exit_code, wide=True),))
 
 
 def _told(line: str, *parts: tuple[str, str]) -> Screen:
@@ -130,13 +144,17 @@ STORY: Mapping[str, Screen] = {
             ),
         ),
     ),
+    "migrate-status": _after(write_project, "pointsctl migrate status --env sandbox", 0),
+    "migrate-lint": _one("pointsctl migrate lint --env sandbox", 1),
+    "migrate-rehearse": _one("pointsctl migrate rehearse --env sandbox"),
+    "migrate-plan": _wide("pointsctl migrate plan --env sandbox"),
+    "-init-staging": _one("pointsctl init --env sandbox-staging"),
+    "migrate-apply": _wide("pointsctl migrate apply --env sandbox-staging --yes"),
     "recorded": _one("pointsctl preflight --env sandbox", 3, _COUNTS_TO_END),
     "attest": _signed(
         "pointsctl attest 'staging.smoke-*' 'staging.load-*' --env sandbox --key keys/olga --note 'tried by hand'"
     ),
-    "plan-create": _signed(
-        "pointsctl plan create --env sandbox --author ada@example.test --key keys/olga", before=(write_migration,)
-    ),
+    "plan-create": _signed("pointsctl plan create --env sandbox --author ada@example.test --key keys/olga"),
     "plan-show": _one("pointsctl plan show --env sandbox"),
     "gate-waiting": _one("pointsctl gate pre-deployment --env sandbox", 3),
     "approve": _signed("pointsctl approve --env sandbox --key keys/erin --yes", (r"^erin@example.test as", r"\Z")),
@@ -153,8 +171,24 @@ STORY: Mapping[str, Screen] = {
     "ledger-log": _one("pointsctl ledger log --env sandbox"),
     "ledger-anchor": _one("pointsctl ledger anchor --env sandbox --key keys/olga"),
     "ledger-verify": _one("pointsctl ledger verify --env sandbox"),
-    "evidence-export": _after(write_migration, "pointsctl evidence export --env sandbox --output evidence.zip", 0),
+    "evidence-export": _after(write_project, "pointsctl evidence export --env sandbox --output evidence.zip", 0),
     "evidence-verify": _one("pointsctl evidence verify evidence.zip"),
+    "attest-window": _signed(
+        "pointsctl attest migration.window-scheduled --env sandbox --key keys/olga"
+        " --field start=$START --field rollback-deadline=$DEADLINE",
+        (r"^recorded|record \d+", r"\Z"),
+    ),
+    "-announced": _one("pointsctl attest 'migration.*-notified' --env sandbox --key keys/olga"),
+    "deploy-dry-run": _wide("pointsctl deploy --env sandbox --dry-run"),
+    "deploy": _wide("pointsctl deploy --env sandbox"),
+    "functions-list": _wide("pointsctl functions list --env sandbox"),
+    "functions-probe": _wide("pointsctl functions probe --env sandbox"),
+    "migrate-verify": _one("pointsctl migrate verify --env sandbox"),
+    "migrate-drift": _after(rewrite_migration, "pointsctl migrate status --env sandbox --diff", 1),
+    "migrate-repair": _signed(
+        "pointsctl migrate repair --env sandbox --key keys/erin --accept-drift 20260201000001"
+        " --reason 'the same index, in other words'"
+    ),
     "break": _one("pointsctl sandbox break cache-drift"),
     "failure": _one("pointsctl check run target.balances --env sandbox", 1),
     "github": _one("pointsctl check run target.balances --env sandbox --format github", 1),
@@ -170,11 +204,15 @@ STORY: Mapping[str, Screen] = {
         (r"^pointsctl: backup", r"^\(exit "),
         (r"^\[\d+/\d+\] With the bytes that were stored", r"^\$ "),
         (r"^restored in", r"^recorded"),
+        (r"^\[\d+/\d+\] Rehearse them", r"^\$ "),
+        (r"^rehearsed: ", r"^recorded in"),
         (r"^\[\d+/\d+\] The gate asks the ledger", r"^    run"),
         (r"^closed", r"^\(exit 3"),
         (r"^\[\d+/\d+\] The gate is open", r"^open"),
         (r"^\[\d+/\d+\] One byte of", r"^    next"),
         (r"^closed", r"^\(exit 5"),
+        (r"^\[\d+/\d+\] With the bytes that were signed", r"^\$ pointsctl gate"),
+        (r"^ 1\. gate", r"^deployed to"),
         (r"^\[\d+/\d+\] In a folder with nothing else", r"^\$ "),
         (r"^whole", r"\Z"),
     ),

@@ -15,9 +15,12 @@ from pointsctl.model.problems import nearest
 @cache
 def names(open_set: str) -> tuple[str, ...]:
     """Every kind of `open_set` (`checks`, `reports`, ...), sorted; third parties' kinds included."""
-    package = importlib.import_module(f"pointsctl.{open_set}")
-    built_in = {module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "interface"}
-    return tuple(sorted(built_in | set(_entry_points(open_set))))
+    return tuple(sorted({*_built_in(open_set), *_entry_points(open_set)}))
+
+
+def exists(open_set: str, kind: str) -> bool:
+    """Whether there is such a kind. What is installed beside the program is looked through only for those that it lacks."""
+    return kind in _built_in(open_set) or kind in _entry_points(open_set)
 
 
 def load(open_set: str, kind: str) -> Any:
@@ -25,13 +28,12 @@ def load(open_set: str, kind: str) -> Any:
 
     Raises UsageError with the nearest valid name for an unknown kind. An ImportError inside a kind is never swallowed.
     """
-    if kind not in names(open_set):
+    if not exists(open_set, kind):
         close = nearest(kind, names(open_set))
         hint = f"did you mean {close!r}?" if close else f"kinds: {', '.join(names(open_set))}"
         raise UsageError(f"no kind {kind!r} in {open_set}", hint=hint)
-    entry = _entry_points(open_set).get(kind)
-    if entry is not None:
-        return _load_foreign(open_set, entry)
+    if kind not in _built_in(open_set):
+        return _load_foreign(open_set, _entry_points(open_set)[kind])
     module = importlib.import_module(f"pointsctl.{open_set}.{kind}")
     return getattr(module, class_name(kind))
 
@@ -52,9 +54,14 @@ def class_name(kind: str) -> str:
 
 
 @cache
+def _built_in(open_set: str) -> frozenset[str]:
+    package = importlib.import_module(f"pointsctl.{open_set}")
+    return frozenset(module.name for module in pkgutil.iter_modules(package.__path__)) - {"interface"}
+
+
+@cache
 def _entry_points(open_set: str) -> dict[str, importlib.metadata.EntryPoint]:
     # A third party adds kinds under the group `pointsctl.checks`; a built-in name cannot be taken over.
-    package = importlib.import_module(f"pointsctl.{open_set}")
-    built_in = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    built_in = _built_in(open_set) | {"interface"}
     found = importlib.metadata.entry_points(group=f"pointsctl.{open_set}")
     return {entry.name: entry for entry in found if entry.name not in built_in}

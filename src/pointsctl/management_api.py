@@ -24,6 +24,7 @@ from pointsctl.errors import (
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.escape import plain
 from pointsctl.model.http_request import refuse_clear_text
+from pointsctl.model.strict_json import JsonError, parse
 
 ADDRESS = "https://api.supabase.com"
 TOKEN = "SUPABASE_ACCESS_TOKEN"  # noqa: S105  (the name of the variable)
@@ -124,6 +125,6 @@ def _document(name: str, answer: web.Answer) -> Any:
         message = f"{name}: the answer is longer than the {web.MAX_BODY_BYTES:,} bytes that are read"
         raise CouldNotLookError(message, hint="ask for less at once")
     try:
-        return json.loads(answer.body)
-    except ValueError:
+        return parse(answer.body)
+    except JsonError:
         raise CouldNotLookError(f"{name}: the answer is no JSON", hint="see whether the address is the API's") from None

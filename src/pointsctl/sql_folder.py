@@ -52,7 +52,6 @@ def file_names(folder: Path) -> list[str]:
 
 def content_of(place: Path) -> bytes:
     """The bytes of a regular file. Raises RefusedError for a link and for what is no file, StorageError."""
-    name = shown(place.name, 200)
     try:
         # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -61,11 +60,13 @@ def content_of(place: Path) -> bytes:
                 return file.read()
     except OSError as error:
         if place.is_symlink():
-            message = f"{name} is a link; expected the file itself"
+            message = f"{shown(place.name, 200)} is a link; expected the file itself"
             raise RefusedError(message, hint=f"put the file into {shown(str(place.parent), 200)}") from None
         reason = (error.strerror or "refused").lower()
-        raise StorageError(f"the file {name} cannot be read: {reason}", hint="see its permissions") from None
-    raise RefusedError(f"{name} is not a file; expected a regular file", hint="move it away")
+        raise StorageError(
+            f"the file {shown(place.name, 200)} cannot be read: {reason}", hint="see its permissions"
+        ) from None
+    raise RefusedError(f"{shown(place.name, 200)} is not a file; expected a regular file", hint="move it away")
 
 
 def _file(directory: Path, place: str, found: re.Match[str] | None, digest: DigestOf) -> ProjectFile:

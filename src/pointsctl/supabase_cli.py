@@ -144,7 +144,7 @@ def _document(done: Finished) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(done.stdout.head)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -1,4 +1,4 @@
-"""`make bench`: start-up, the ledger, audits, the whole preflight, backups, memory; each as a ratio against what it is compared with."""
+"""`make bench`: start-up, the ledger, migrations, audits, the whole preflight, backups, memory; each as a ratio against what it is compared with."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from tests.bench import paper
 from tests.bench.backups import backups
 from tests.bench.ledger import ledger
 from tests.bench.measure import Ratio, run, side_by_side
+from tests.bench.migrations import migrations
 from tests.bench.stores import stores
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "3000000"))
@@ -38,7 +39,7 @@ OUT = Console(width=110, highlight=False)
 
 def main() -> None:
     """Measure everything and print one table."""
-    ratios = [*start_up(), *ledger(OUT), *stores(OUT)]
+    ratios = [*start_up(), *ledger(OUT), *stores(OUT), *migrations(OUT)]
     with sandbox() as (environment, directory):
         ratios.extend(audits(environment))
         ratios.extend(whole_preflight(directory))

@@ -39,7 +39,7 @@ def _status(server: Server, folder: Path) -> Ratio:
         return side_by_side(
             f"migrate status / supabase migration list, {HISTORY} migrations",
             lambda: _ours(ours, "migrate", "status", "--env", NAME),
-            lambda: _theirs(theirs, "migration", "list", f"--remote={url}"),
+            lambda: _theirs(theirs, url, "migration", "list", theirs.target),
             target=0.5,
             turns=_TURNS,
         )
@@ -84,8 +84,8 @@ def _ours(project: MigrationProject, *arguments: str) -> None:
     _well(run(command, cwd=str(project.folder), environment=environment).code, command)
 
 
-def _theirs(project: supabase_cli.Project, *arguments: str) -> None:
-    _well(project.run(*arguments).returncode, arguments)
+def _theirs(project: supabase_cli.Project, url: str, *arguments: str) -> None:
+    _well(project.run(*arguments, variables=supabase_cli.address(url)).returncode, arguments)
 
 
 def _well(code: int, command: object) -> None:

@@ -23,7 +23,7 @@ from tests.support.deploy_projects import ALONE, MIGRATIONS, DeployProject
 from tests.support.servers import Server
 
 CAMPAIGN = os.environ.get("HYPOTHESIS_PROFILE") == "campaign"
-KILLS = 30 if CAMPAIGN else 2
+KILLS = 30 if CAMPAIGN else 1
 TIMES = 20 if CAMPAIGN else 1
 ENGINES = ("native", "supabase")
 OPERATORS = 20
@@ -76,13 +76,13 @@ def test_kill_9_at_any_event_and_resume_applies_everything_once(server: Server, 
         project.assert_deployed_once()
     assert total > KILLS
     for number in range(KILLS):
-        moment = 1 + round(number * (total - 1) / max(1, KILLS - 1))
+        moment = round((number + 1) * total / (KILLS + 1))
         with fresh(server, tmp_path / f"event-{moment}", engine) as project:
             run_child(project, moment)
             go_on(project)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ENGINES if CAMPAIGN else ENGINES[:1])
 @pytest.mark.parametrize("number", range(TIMES))
 def test_kill_9_at_any_time_twice_and_resume_applies_everything_once(
     server: Server, tmp_path: Path, engine: str, number: int

@@ -28,7 +28,7 @@ environments:
     database_url: ${PRODUCTION_DATABASE_URL}
     without: [backup, rehearsal, functions]
 backup:
-  store: ${BACKUP_STORE}
+  store: ${BACKUP_STORE:-file:///nonexistent/backups}
 approvals:
   roles:
     engineering-lead: {title: Engineering lead}
@@ -48,7 +48,7 @@ def examples(language: str) -> list[str]:
     return [found[1] for found in re.finditer(rf"(?ms)^```{language}\n(.*?)^```$", PAGE)]
 
 
-GITHUB, DRILL, GITLAB = (yaml.safe_load(text) for text in examples("yaml"))
+GITHUB, LINT, REHEARSE, DRILL, GITLAB = (yaml.safe_load(text) for text in examples("yaml"))
 (SCRIPT,) = examples("sh")
 
 
@@ -136,9 +136,15 @@ def wanted(step: Mapping[str, Any], runner: Runner) -> bool:
     return condition is None or runner.outputs.get("open") == "true"
 
 
+def steps_of(workflow: Mapping[str, Any]) -> list[str]:
+    """What the only job of a workflow does with pointsctl, step by step."""
+    (job,) = workflow["jobs"].values()
+    return [step["run"] for step in job["steps"] if "pointsctl " in step.get("run", "")]
+
+
 def drill_steps() -> list[str]:
-    """What the nightly job does with pointsctl, step by step."""
-    return [step["run"] for step in DRILL["jobs"]["drill"]["steps"] if "pointsctl " in step.get("run", "")]
+    """What the nightly job does."""
+    return steps_of(DRILL)
 
 
 def gitlab(runner: Runner) -> int:
@@ -197,8 +203,31 @@ def test_the_nightly_drill_proves_a_backup_and_ends_at_one_that_is_damaged(runne
     assert runner.run(create) == 0, runner.said
 
 
+def test_a_pull_request_is_looked_at_without_a_database_and_its_findings_are_kept(runner: Runner) -> None:
+    blind = Runner(runner.folder, {})
+    (look,) = steps_of(LINT)
+    assert blind.run(look) == 1, blind.said
+    found = json.loads((runner.folder / "lint.sarif").read_text("utf-8"))
+    assert [one["ruleId"] for one in found["runs"][0]["results"]] == ["require-concurrent-index-creation"]
+    (runner.folder / "lint.sarif").unlink()
+    (runner.folder / MIGRATION).write_text("create index concurrently by_status on public.coupons (status);\n", "utf-8")
+    assert blind.run(look) == 0, blind.said
+
+
+def test_what_is_merged_is_rehearsed_on_a_proven_copy_alone(runner: Runner) -> None:
+    (rehearse,) = steps_of(REHEARSE)
+    runner.command("init")
+    assert runner.run(rehearse) == 4, runner.said
+    assert runner.run(drill_steps()[0]) == 0, runner.said
+    assert runner.run(rehearse) == 0, runner.said
+    rehearsed = json.loads((runner.folder / "rehearsal.json").read_text("utf-8"))
+    assert (rehearsed["passed"], rehearsed["record"]) == (True, 6)
+    (runner.folder / MIGRATION).write_text("create index by_nothing on public.coupons (nothing);\n", "utf-8")
+    assert runner.run(rehearse) == 1, runner.said
+
+
 def test_every_call_of_the_examples_is_run_here() -> None:
-    steps = [step["run"] for step in GITHUB["jobs"]["deploy"]["steps"] if "pointsctl " in step.get("run", "")]
+    steps = [step for workflow in (GITHUB, LINT, REHEARSE) for step in steps_of(workflow)]
     run = "\n".join([*steps, *drill_steps(), *GITLAB["look"]["script"], *GITLAB["deploy"]["script"], SCRIPT])
     fenced = "".join(examples("yaml") + examples("sh"))
     calls = re.findall(r"\bpointsctl [a-z].*", fenced)

@@ -247,16 +247,13 @@ LIES: dict[str, tuple[Callable[[Exchange], None], type[PointsctlError]]] = {
 @pytest.mark.parametrize("question", ["GET functions", "POST query"])
 @pytest.mark.parametrize("lie", LIES)
 def test_an_answer_that_is_none_ends_it_before_anything_is_deployed(
-    project: FunctionProject, api: Api, question: str, lie: str
+    tmp_path: Path, empty_database_url: str, api: Api, question: str, lie: str
 ) -> None:
     act, expected = LIES[lie]
+    project = on_supabase(tmp_path, empty_database_url, api, **({"timeout": "1s"} if lie == "hang" else {}))
     api.instead[question] = act
-    switch = Switch(limit=120)
-    waiting = switch.expire_when(lambda: question in api.seen) if lie == "hang" else None
     with pytest.raises(expected) as raised:
-        project.deploy(switch=switch)
-    if waiting:
-        waiting.join()
+        project.deploy()
     assert TOKEN not in f"{raised.value.message}{raised.value.hint}"
     assert api.asked("POST deploy") == 0
     assert project.records() == []

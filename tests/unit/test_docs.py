@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from pages.exit_codes import every_error
 from screens.blocks import blocks, excerpt, filled
-from screens.normal import normal
+from screens.normal import folded, normal
 from screens.preparations import FILES
 from screens.requests import answer
 from screens.stage import Stage
@@ -27,15 +29,28 @@ from pointsctl.cli.root import app
 from pointsctl.errors import ChecklistError
 from pointsctl.ledger.damage import What
 from pointsctl.model.backup_history import BackupState
-from pointsctl.model.configuration import Backup, LeftOut
+from pointsctl.model.configuration import (
+    Backup,
+    DeploymentSettings,
+    FunctionCommands,
+    Functions,
+    LeftOut,
+    Lint,
+    Migrations,
+)
 from pointsctl.model.ledger import Kind
+from pointsctl.model.lint_rules.every import RULES
 from pointsctl.model.markdown import Markdown
+from pointsctl.model.migration_status import MigrationState
 from pointsctl.model.policy import Policy
+from pointsctl.model.procedure import StepState
 from pointsctl.model.proof import Differs
 from pointsctl.model.standing import State
 from pointsctl.postgres import sqlfiles
+from pointsctl.postgres.blockers import MigrationBlockedError
 from pointsctl.s3.address import Address
 from pointsctl.sandbox.faults import faults
+from pointsctl.workflow import deploy
 from pointsctl.workflow.load_checklist import Loaded, load_checklist
 from tests.support.web_server import serve
 
@@ -47,6 +62,7 @@ PAGES = {
 TEXT = "\n".join(PAGES.values())
 COMMAND: Any = typer.main.get_command(app)
 _FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
+STEPS = deploy._IDS
 _SHELL = ("console", "sh", "yaml")
 
 
@@ -108,14 +124,15 @@ def test_every_exit_code_is_explained(code: errors.ExitCode) -> None:
 
 
 def test_every_error_code_is_explained() -> None:
-    codes = {
-        one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.PointsctlError)
-    }
-    listed = set(re.findall(r"(?m)^\| `([a-z-]+)` \| \d+ \|", PAGES["docs/exit-codes.md"]))
-    assert listed == codes - {errors.PointsctlError.code} | (listed & {errors.PointsctlError.code})
+    codes = {one.code for one in every_error()}
+    assert {errors.RefusedError.code, MigrationBlockedError.code} < codes
+    assert set(re.findall(r"(?m)^\| `([a-z-]+)` \| \d+ \|", PAGES["docs/exit-codes.md"])) == codes
 
 
-@pytest.mark.parametrize(("page", "at_least"), [("docs/approvals.md", 30), ("docs/backups.md", 20)])
+@pytest.mark.parametrize(
+    ("page", "at_least"),
+    [("docs/approvals.md", 30), ("docs/backups.md", 20), ("docs/migrations.md", 25), ("docs/deploy.md", 25)],
+)
 def test_every_attack_names_a_test_that_exists(page: str, at_least: int) -> None:
     named = set(re.findall(r"(?m)^\| .+ \| .+ \| `(test_\w+)` \|$", PAGES[page]))
     sources = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
@@ -149,6 +166,44 @@ def test_every_way_in_which_a_copy_differs_is_explained(differs: Differs) -> Non
 @pytest.mark.parametrize("key", [*Backup.model_fields, *LeftOut.model_fields])
 def test_every_setting_of_backups_is_explained(key: str) -> None:
     assert f"`{key}`" in PAGES["docs/backups.md"]
+
+
+@pytest.mark.parametrize("key", [*Migrations.model_fields, *Lint.model_fields])
+def test_every_setting_of_migrations_is_explained(key: str) -> None:
+    assert f"`{key}`" in PAGES["docs/migrations.md"]
+
+
+@pytest.mark.parametrize(
+    "key", [*Functions.model_fields, *FunctionCommands.model_fields, *DeploymentSettings.model_fields]
+)
+def test_every_setting_of_functions_and_deployments_is_explained(key: str) -> None:
+    assert re.search(rf"(?m)`{key}`|^ +{key}: ", PAGES["docs/deploy.md"])
+
+
+@pytest.mark.parametrize("state", list(MigrationState))
+def test_every_state_of_a_migration_is_explained(state: MigrationState) -> None:
+    assert f"| `{state.value}` |" in PAGES["docs/migrations.md"]
+    assert f"`{state.value}`" in PAGES["docs/json.md"]
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_every_rule_of_the_linter_is_named(rule: str) -> None:
+    assert f"`{rule}`" in PAGES["docs/migrations.md"]
+
+
+@pytest.mark.parametrize("room", ["migration_histories", "migration_engines", "function_platforms"])
+def test_every_engine_history_and_platform_is_named(room: str) -> None:
+    for name in kinds.names(room):
+        assert f"`{name}`" in PAGES["docs/migrations.md"] + PAGES["docs/deploy.md"]
+
+
+def test_every_step_of_a_deployment_is_in_the_table_in_order() -> None:
+    assert tuple(re.findall(r"(?m)^\| `([a-z-]+)` \|(?:[^|]*\|){3}$", PAGES["docs/deploy.md"])) == STEPS
+
+
+@pytest.mark.parametrize("state", list(StepState))
+def test_every_state_of_a_step_is_listed(state: StepState) -> None:
+    assert f"`{state.value}`" in PAGES["docs/json.md"]
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Address) if field.default == ""])
@@ -405,6 +460,44 @@ def test_the_time_that_a_drill_took_changes_nothing() -> None:
     }
     assert len(seen) == 1
     assert re.search(r"(?m)^download +0\.4 s +960 kB\ncatalogue +0\.4 s\naudits +0\.4 s +19\nrecorded$", seen.pop())
+
+
+def rehearsal(took: str, log: str) -> str:
+    """A report as the program folds it at 80 columns."""
+    lines = (
+        (f"rehearsed: 1 migration on backup 20300131T080000Z-000001 of sandbox, applied in {took}", ""),
+        (f"20260201000001_coupons_by_status.sql: {took}", ""),
+        (f"  line 1 create index coupons_status_idx on public.coupons (status); {took}; log {log}", " " * 4),
+        (f"  writes on public.coupons for {took} (ShareLock, 20260201000001_coupons_by_status.sql)", " " * 4),
+        ("what clients write after the migration, and a reverse script drops, would be lost as well", ""),
+        ("recorded in record 7", ""),
+    )
+    shown = "\n".join(textwrap.fill(line, 80, subsequent_indent=indent) for line, indent in lines)
+    return f"{shown}\nstage  time  amount  rate\nmigrations  {took}  1  9.9/s\n"
+
+
+def test_the_times_of_a_rehearsal_change_nothing() -> None:
+    seen = {
+        normal(rehearsal(took, log)) for took in ("0 ms", "61 ms", "12.3 s") for log in ("0 B", "123.4 kB", "1.1 MB")
+    }
+    assert len(seen) == 1
+    shown = seen.pop()
+    assert "applied in\n4 ms\n20260201000001_coupons_by_status.sql: 4 ms\n  line 1" in shown
+    assert "would be\nlost as well\nrecorded in record 7\nstage" in shown
+
+
+@pytest.mark.parametrize("took", ["9 ms", "661 ms", "12.3 s"])
+def test_long_lines_are_folded_once_their_times_are_fixed(took: str) -> None:
+    line = f" 4. backup: done ({took}): " + "word " * 20
+    assert folded(line) == folded(" 4. backup: done (1 ms): " + "word " * 20)
+    assert folded(line).splitlines()[1].startswith("  word")
+    assert folded(f"name   time{' ' * len(took)}result\nfirst  {took}  ok") == "name   time  result\nfirst  4 ms  ok"
+
+
+@pytest.mark.parametrize("said", ["in 3.4s, less than a\n           minute ago", "in 12.5s, 3m ago"])
+def test_the_age_of_a_rehearsal_changes_nothing(said: str) -> None:
+    text = normal(f"rehearsal  2 migrations on backup 20300131T080000Z-000001 {said}\nsecurity   none")
+    assert text.endswith("in 3.4s, less than a\n           minute ago\nsecurity   none")
 
 
 def test_a_backup_has_one_stand_in_through_the_whole_story() -> None:

@@ -102,3 +102,18 @@ def test_a_broken_kind_is_a_problem_with_its_place_in_the_checklist(distribution
     result = pointsctl("preflight", "--json", cwd=tmp_path, variables={"PYTHONPATH": str(distribution)})
     assert result.code == 2, result
     assert "half installed" in "".join(result.json["problems"])
+
+
+def test_what_is_installed_beside_the_program_is_looked_through_only_for_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(**_: object) -> None:
+        raise AssertionError("the installed distributions were looked through")
+
+    _forget()
+    monkeypatch.setattr("importlib.metadata.entry_points", never)
+    assert kinds.exists("checks", "gate")
+    assert kinds.load("checks", "gate").__name__ == "Gate"
+    with pytest.raises(AssertionError):
+        kinds.exists("checks", "moon")
+    _forget()

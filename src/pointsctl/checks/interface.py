@@ -7,21 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pydantic
 
 from pointsctl.errors import CouldNotLookError
-from pointsctl.model.backup_history import RecordedBackup
-from pointsctl.model.cancellation import Cancellation
-from pointsctl.model.checklist import Item
-from pointsctl.model.configuration import Without
-from pointsctl.model.deployed_function import DeployedFunction, LogLine
-from pointsctl.model.deployment import Deployment
-from pointsctl.model.finding import Finding, Observation
-from pointsctl.model.history import History
-from pointsctl.model.store_seen import StoreSeen
-from pointsctl.postgres.database import Database
+
+if TYPE_CHECKING:  # every command loads this, and most need none of what a check may look at
+    from pointsctl.model.backup_history import RecordedBackup
+    from pointsctl.model.cancellation import Cancellation
+    from pointsctl.model.checklist import Item
+    from pointsctl.model.configuration import Without
+    from pointsctl.model.deployed_function import DeployedFunction, LogLine
+    from pointsctl.model.deployment import Deployment
+    from pointsctl.model.finding import Finding, Observation
+    from pointsctl.model.history import History
+    from pointsctl.model.store_seen import StoreSeen
+    from pointsctl.postgres.database import Database
 
 
 def _no_store(_backup: RecordedBackup | None) -> StoreSeen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,10 @@ from pointsctl.limited import Limited
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.canonical import utc_text
 from pointsctl.model.configuration import FunctionCommands, Functions
-from pointsctl.model.deployed_function import ACTIVE, ERROR, DeployedFunction, LogLine
+from pointsctl.model.deployed_function import ACTIVE, ERROR, DeployedFunction, LogLine, listed
 from pointsctl.model.escape import plain
 from pointsctl.model.redaction import redact, secret_values
+from pointsctl.model.strict_json import JsonError, parse
 
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG")
 _LEVELS = ("debug", "info", "warning", ERROR)
@@ -56,10 +56,9 @@ class Command(Platform):
         """What the program prints: a JSON list of objects with `name`, `version`, and perhaps `status` and `sha256`."""
         text = self._run("list", self._commands.list, {}, cancellation)
         try:
-            found = [_function(one) for one in json.loads(text)]
-        except (AttributeError, KeyError, TypeError, ValueError):
+            return listed([_function(one) for one in parse(text)])
+        except (JsonError, AttributeError, KeyError, TypeError, ValueError):
             raise _unexpected("list", 'a JSON list of {"name", "version"}') from None
-        return tuple(sorted(found, key=lambda one: one.name))
 
     def deploy(self, name: str, folder: Path, cancellation: Cancellation) -> None:
         """Run the program that deploys one function."""
@@ -88,8 +87,8 @@ class Command(Platform):
             "logs", self._commands.logs, {"since": utc_text(since), "until": utc_text(until)}, cancellation
         )
         try:
-            lines = [_line(json.loads(row)) for row in text.splitlines() if row.strip()]
-        except (AttributeError, KeyError, TypeError, ValueError):
+            lines = [_line(parse(row)) for row in text.splitlines() if row.strip()]
+        except (JsonError, AttributeError, KeyError, TypeError, ValueError):
             raise _unexpected("logs", 'JSON Lines of {"at", "function", "level", "message"}') from None
         return tuple(sorted((one for one in lines if since <= one.at <= until), key=lambda one: one.at))
 

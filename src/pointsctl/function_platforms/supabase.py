@@ -17,7 +17,7 @@ from pointsctl.management_api import PROJECT, TOKEN, ManagementApi, address_in, 
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.canonical import utc_text
 from pointsctl.model.configuration import Functions
-from pointsctl.model.deployed_function import DeployedFunction, LogLine
+from pointsctl.model.deployed_function import DeployedFunction, LogLine, listed
 from pointsctl.model.escape import plain
 from pointsctl.model.redaction import redact
 from pointsctl.model.supabase_logs import MOST_LINES, QUERIES, read_lines
@@ -64,7 +64,7 @@ class Supabase(Platform):
 
     def list(self, cancellation: Cancellation) -> tuple[DeployedFunction, ...]:
         """Asked with `GET /v1/projects/{ref}/functions`."""
-        return tuple(sorted((one for one, _ in self._listed(cancellation)), key=lambda one: one.name))
+        return tuple(one for one, _ in self._listed(cancellation))
 
     def deploy(self, name: str, folder: Path, cancellation: Cancellation) -> None:
         """`supabase functions deploy NAME --use-api`: bundled by the platform, so that no container is needed."""
@@ -91,7 +91,8 @@ class Supabase(Platform):
         names = {identifier: one.name for one, identifier in self._listed(cancellation)}
         lines: set[LogLine] = set()
         for query in QUERIES:
-            lines.update(self._lines(query, since, until, names, cancellation))
+            found = self._lines(query, since, until, names, cancellation)
+            lines.update(line for line in found if since <= line.at <= until)
         return tuple(sorted(lines, key=lambda line: (line.at, line.function, line.message)))
 
     def _lines(
@@ -174,14 +175,18 @@ def _database(answer: Any) -> ProjectDatabase:
 def _functions(answer: Any) -> tuple[tuple[DeployedFunction, str], ...]:
     if not isinstance(answer, list):
         raise _unexpected("the list of functions")
-    return tuple((_function(one), str(one.get("id", ""))) for one in answer)
+    identifiers = {found.name: str(one.get("id", "")) for one in answer for found in [_function(one)]}
+    try:
+        return tuple((one, identifiers[one.name]) for one in listed(map(_function, answer)))
+    except ValueError:
+        raise _unexpected("the list of functions") from None
 
 
 def _function(one: Any) -> DeployedFunction:
     try:
         return DeployedFunction(
             name=str(one["slug"]),
-            version=str(one["version"]),
+            version=_number(one["version"]),
             status=str(one["status"]),
             sha256=one.get("ezbr_sha256"),
             updated_at=_EPOCH + timedelta(milliseconds=int(one["updated_at"])),
@@ -189,6 +194,13 @@ def _function(one: Any) -> DeployedFunction:
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise _unexpected("the list of functions") from None
+
+
+def _number(value: object) -> str:
+    """The version, which rises; whether an API writes it as a number or as a text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("no version")
+    return str(value)
 
 
 def _unexpected(what: str) -> CouldNotLookError:

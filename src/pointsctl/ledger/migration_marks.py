@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from pointsctl.errors import RefusedError
 from pointsctl.ledger.store import Ledger, append_within
 from pointsctl.model.ledger import Draft, Kind, Record, read_record
 from pointsctl.postgres.connection import Connection
 
-_KINDS = (Kind.MIGRATION_PROGRESSED, Kind.MIGRATION_APPLIED, Kind.MIGRATION_REPAIRED)
+MARKS = (Kind.MIGRATION_PROGRESSED.value, Kind.MIGRATION_APPLIED.value, Kind.MIGRATION_REPAIRED.value)
+"""The kinds of records by which the ledger knows how far a migration is."""
+
+
+def read_marks(ledger: Ledger) -> Mapping[str, Record]:
+    """`newest_marks` of the whole ledger."""
+    return newest_marks(map(read_record, ledger.rows(kinds=MARKS)))
+
+
+def newest_marks(records: Iterable[Record]) -> Mapping[str, Record]:
+    """The newest of these records of each version: how far it came, that it is applied, or that somebody repaired its row."""
+    return {_version(one): one for one in records}
 
 
 def applied_seq(url: str, version: str, sha256: str) -> int | None:
-    """The seq of the record that these bytes are applied, None without one."""
-    found = [
-        one for one in _of(url, version) if one.kind == Kind.MIGRATION_APPLIED and one.data.get("sha256") == sha256
-    ]
-    return found[-1].seq if found else None
+    """The seq of the record that these bytes are applied, None without one, and where the row was repaired since."""
+    records = [one for one in _of(url, version) if one.kind != Kind.MIGRATION_PROGRESSED]
+    newest = records[-1] if records else None
+    if newest is None or newest.kind != Kind.MIGRATION_APPLIED or newest.data.get("sha256") != sha256:
+        return None
+    return newest.seq
 
 
 def committed_statements(url: str, version: str, sha256: str) -> int | None:
@@ -43,5 +57,11 @@ def append_alone(connection: Connection, draft: Draft) -> int:
 
 def _of(url: str, version: str) -> list[Record]:
     with Ledger(url) as ledger:
-        records = [read_record(row) for row in ledger.rows(kinds=_KINDS)]
-    return [one for one in records if one.data.get("version") == version]
+        records = [read_record(row) for row in ledger.rows(kinds=MARKS)]
+    return [one for one in records if _version(one) == version]
+
+
+def _version(record: Record) -> str:
+    """A repair's statement is signed as a whole; its version stands in the record's column too."""
+    named = (record.migration_name or "").partition("_")[0]
+    return str(record.data.get("version", named))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pointsctl.errors import UsageError
 from pointsctl.model.canonical import utc_text
@@ -11,10 +12,12 @@ from pointsctl.model.checklist import Item
 from pointsctl.model.duration import format_duration
 from pointsctl.model.field_values import asked_for, fill
 from pointsctl.model.finding import JsonValue, Observation
-from pointsctl.model.history import History, Signed
 from pointsctl.model.problems import shown
-from pointsctl.model.statement import AttestationStatement
 from pointsctl.model.supply import anybody, holders
+
+if TYPE_CHECKING:
+    from pointsctl.model.history import History, Signed
+    from pointsctl.model.statement import AttestationStatement
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 ACTIVE = "ACTIVE"
 """The status of a function that answers."""
+
+_LONGEST = 200
 
 ERROR = "error"
 """The level of a log line that tells of a failure."""
@@ -34,6 +37,26 @@ class LogLine:
     function: str
     level: str
     message: str = field(repr=False)
+
+
+def listed(functions: Iterable[DeployedFunction]) -> tuple[DeployedFunction, ...]:
+    """The functions by name. Raises ValueError for what no platform means, and no ledger could keep: a name that is there twice,
+    a text that is none, that cannot be kept, or that is as long as a page.
+    """
+    found = tuple(sorted(functions, key=lambda one: one.name))
+    if len({one.name for one in found}) != len(found):
+        raise ValueError("a function is listed twice")
+    texts: list[object] = [text for one in found for text in (one.version, one.status, one.sha256 or "")]
+    if not all(isinstance(text, str) and len(text) <= _LONGEST and _can_be_kept(text) for text in texts):
+        raise ValueError("a version, status or digest that is none")
+    if not all(one.version for one in found):
+        raise ValueError("a function without a version")
+    return found
+
+
+def _can_be_kept(text: str) -> bool:
+    """PostgreSQL keeps neither NUL nor half a character."""
+    return text.isprintable() or not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
 def rose(before: str | None, after: str) -> bool:

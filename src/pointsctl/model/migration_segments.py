@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from pointsctl.model.sql_statements import SqlScript, SqlStatement, Unusable
-from pointsctl.model.statement_kind import StatementKind, statement_kind
+from pointsctl.model.statement_kind import StatementKind
+from pointsctl.model.statement_words import words
 
 _OPENS = frozenset({"BEGIN", "START TRANSACTION"})
 _CLOSES = frozenset({"COMMIT", "END"})
 _HARMLESS = frozenset({"savepoint", "release"})
+_CLIENT = frozenset({"STDIN", "STDOUT"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class _Read:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every statement with what it is; comments alone are none."""
-        every = (Step(index, one, statement_kind(one.text)) for index, one in enumerate(self.script.statements))
+        every = (Step(index, one, one.kind) for index, one in enumerate(self.script.statements))
         return tuple(step for step in every if not step.kind.empty)
 
     @cached_property
@@ -105,9 +108,16 @@ def _obstacles(read: _Read) -> Iterator[Unusable]:
             yield Unusable(line, "DISCARD ALL gives up the locks of the migration", "leave it out")
         elif read.wrapped and not kind.runs_in_transaction:
             yield Unusable(line, f"{kind.words} cannot run inside begin and commit", "leave begin and commit out")
+        elif kind.words == "COPY" and _to_client(step.statement.text):
+            yield Unusable(line, "COPY ... TO STDOUT sends rows to psql, which is not there", "leave it out")
         elif kind.concurrent_index is not None and kind.concurrent_index.name is None:
             hint = "give the index a name, by which what a failure leaves of it can be found"
             yield Unusable(line, "an index without a name is built concurrently", hint)
+
+
+def _to_client(text: str) -> bool:
+    """Whether a COPY sends rows; the server takes STDIN for the same word."""
+    return any(one == "TO" and two in _CLIENT for one, two in pairwise(words(text)))
 
 
 def _line(step: Step) -> int:

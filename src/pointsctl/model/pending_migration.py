@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pointsctl.model.migration_segments import Segment, segments
-from pointsctl.model.plan import Migration
 from pointsctl.model.sql_statements import SqlScript, split
+
+if TYPE_CHECKING:
+    from pointsctl.model.plan import Migration
 
 
 @dataclass(frozen=True)

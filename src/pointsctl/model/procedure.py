@@ -85,7 +85,8 @@ class RecordedStep:
 @dataclass(frozen=True)
 class RecordedProcedure:
     """A procedure (`deploy`, `rollback`) as the ledger has it. `run` is its id; `plan` the digest of what it deploys; `pending`
-    are the migrations that it set out to apply. `abandoned` says why somebody gave it up (empty when nobody did).
+    are the migrations that it set out to apply. `abandoned` says why somebody gave it up (empty when nobody did). `seq` is the
+    place of its first record in the ledger, 0 before there is one.
 
     `objection` says why its records cannot be believed (empty when they can): it is never gone on with.
     """
@@ -100,6 +101,7 @@ class RecordedProcedure:
     objection: str = ""
     pending: tuple[Migration, ...] = ()
     abandoned: str = ""
+    seq: int = 0
 
     @property
     def open(self) -> bool:
@@ -163,6 +165,7 @@ def _begun(record: Record, data: StartedProcedure) -> RecordedProcedure:
         started_at=record.recorded_at,
         steps={one: RecordedStep(one) for one in data.steps},
         pending=data.pending,
+        seq=record.seq,
     )
 
 

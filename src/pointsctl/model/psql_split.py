@@ -6,23 +6,24 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pointsctl.model.sql_lexemes import ELEMENTS, FLAGS, WORD, blank_end, comment_end, escaped_end
+from pointsctl.model.sql_lexemes import ELEMENTS, FLAGS, NO_WORD, blank_end, comment_end, escaped_end
 
-_OPENING_TAG = re.compile(r"\$(?:[a-z_\x80-\U0010ffff][a-z0-9_\x80-\U0010ffff]*+)?\$", FLAGS)
+_OPENING_TAG = re.compile(rf"\$(?:[^{NO_WORD}0-9$][^{NO_WORD}$]*+)?\$", FLAGS)
 _PLAIN = rf"[^'\"$\-/\\;()]++ | {ELEMENTS}"
 _FLAT = rf"\((?: {_PLAIN} | ; )*+\)"
 _RUN = re.compile(rf"(?: {_PLAIN} | \((?: {_PLAIN} | ; | {_FLAT} )*+\) )*+", FLAGS)
 _IN_PARENTHESES = re.compile(rf"(?: {_PLAIN} | ; | {_FLAT} )*+", FLAGS)
 # In a function that is made, the words that open and close a body are counted, outside of parentheses.
-_BODY_WORD = re.compile(rf"(?:begin|case|end)(?![{WORD}])", FLAGS)
+_BODY_WORD = re.compile(rf"(?:begin|case|end)(?![^{NO_WORD}])", FLAGS)
 _WITH_BODY = re.compile(
-    rf"""(?: [^'\"$\-/\\;()a-z_\x80-\U0010ffff]++ | {ELEMENTS}
-    | (?!(?:begin|case|end)(?![{WORD}]))[a-z_\x80-\U0010ffff][{WORD}]*+
+    rf"""(?: [\x00-\x21\x23\x25\x26*+,.0-9:<-@[\]^`\x7b-\x7f]++ | {ELEMENTS}
+    | (?!(?:begin|case|end)(?![^{NO_WORD}]))[^{NO_WORD}0-9$][^{NO_WORD}]*+
     | \((?: {_PLAIN} | ; | {_FLAT} )*+\) )*+""",
     FLAGS,
 )
-_MAKES = re.compile(rf"(?:create|or|replace)(?![{WORD}])", FLAGS)
-_ROUTINE = re.compile(rf"(?:function|procedure)(?![{WORD}])", FLAGS)
+_IN_WORD = re.compile(rf"[^{NO_WORD}]", FLAGS)
+_MAKES = re.compile(rf"(?:create|or|replace)(?![^{NO_WORD}])", FLAGS)
+_ROUTINE = re.compile(rf"(?:function|procedure)(?![^{NO_WORD}])", FLAGS)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Reader:
 
     def _quote(self, position: int) -> int:
         before = self._text[max(0, position - 2) : position]
-        if before[-1:] in ("e", "E") and not re.match(rf"[{WORD}]", before[:-1], FLAGS):
+        if before[-1:] in ("e", "E") and not _IN_WORD.match(before[:-1]):
             end = escaped_end(self._text, position)
             while end is not None and (again := _continued(self._text, end)) is not None:
                 end = escaped_end(self._text, again)

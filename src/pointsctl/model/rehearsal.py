@@ -154,11 +154,21 @@ class RecordedRehearsal:
             return self.objection
         return "; ".join(self.data.problems) or "nothing was rehearsed"
 
+    def rehearsed(self, migrations: Iterable[Migration]) -> bool:
+        """Whether each of the migrations was applied in it, with these very bytes."""
+        return {one.migration for one in self.data.migrations}.issuperset(migrations)
+
     def covers(self, migrations: Iterable[Migration]) -> bool:
         """Whether each of the migrations was rehearsed with these very bytes, or was in the backup's database already."""
         rehearsed = {one.migration for one in self.data.migrations}
         before = frozenset(self.data.before)
         return all(one in rehearsed or one.name.partition("_")[0] in before for one in migrations)
+
+
+def newest_of(rehearsals: Sequence[RecordedRehearsal], pending: Sequence[Migration]) -> RecordedRehearsal | None:
+    """The newest rehearsal in which these very bytes, all of them pending, were applied, passed or not."""
+    here = [one for one in rehearsals if not one.objection]
+    return next((one for one in reversed(here) if one.rehearsed(pending)), None)
 
 
 def newest_covering(

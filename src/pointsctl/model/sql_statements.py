@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from pointsctl.model.sql_soundness import Problem, problems
+from pointsctl.model.statement_kind import StatementKind, statement_kind
 from pointsctl.model.supabase_split import Cut, cut
 
 _BOM = "\ufeff"
@@ -26,6 +28,11 @@ class SqlStatement:
 
     text: str
     line: int
+
+    @cached_property
+    def kind(self) -> StatementKind:
+        """What the statement is, looked at once."""
+        return statement_kind(self.text)
 
 
 @dataclass(frozen=True)

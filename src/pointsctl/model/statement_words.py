@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pointsctl.model.sql_lexemes import FLAGS, WORD, blank_end, escaped_end
+from pointsctl.model.sql_lexemes import FLAGS, NO_WORD, blank_end, escaped_end
 
 _BOM = "\ufeff"
 _TOKEN = re.compile(
     rf"""
     (?P<escaped>e(?='))
     | (?P<name>(?:u&)?"(?:[^"]++|"")*+")
-    | (?P<word>[a-z_\x80-\U0010ffff][{WORD}]*+)
+    | (?P<word>[^{NO_WORD}0-9$][^{NO_WORD}]*+)
     | (?P<text>'[^']*+')
-    | (?P<dollar>\$(?:[a-z_\x80-\U0010ffff][a-z0-9_\x80-\U0010ffff]*+)?\$)
+    | (?P<dollar>\$(?:[^{NO_WORD}0-9$][^{NO_WORD}$]*+)?\$)
     | (?P<unclosed>["']|/\*)
     | (?P<other>.|\n)
     """,

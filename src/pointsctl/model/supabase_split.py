@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from pointsctl.model.sql_lexemes import DOLLAR_TAG, ELEMENTS, FLAGS, blank_end, comment_end, escaped_end
+from pointsctl.model.sql_lexemes import DOLLAR_TAG, ELEMENTS, FLAGS, NO_WORD, blank_end, comment_end, escaped_end
 
 Cut = tuple[int, int]
 """Where a piece of the text begins and ends, its `;` included."""
@@ -23,8 +23,8 @@ _TOP = re.compile(
     FLAGS,
 )
 _PARENTHESES = re.compile(rf"(?: [^'\"$\-/\\)cC]++ | {_ELEMENTS} )*+", FLAGS)
-_BEGIN_ATOMIC = re.compile(r"(?<![a-z0-9_$\x80-\U0010ffff])begin[\ \t\n\r\f\v]++atomic", FLAGS)
-_END = re.compile(r"(?<![a-z0-9_$\x80-\U0010ffff])end(?![a-z0-9_$\x80-\U0010ffff])", FLAGS)
+_BEGIN_ATOMIC = re.compile(rf"(?<![^{NO_WORD}])begin[\ \t\n\r\f\v]++atomic", FLAGS)
+_END = re.compile(rf"(?<![^{NO_WORD}])end(?![^{NO_WORD}])", FLAGS)
 _CONTINUED = re.compile(r"(?: [\ \t\n\r\f\v] | --[^\n\r]*+[\n\r] )*+(?=')", FLAGS)
 _LINE_END = re.compile(r"[\n\r]")
 

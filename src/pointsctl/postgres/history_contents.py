@@ -15,6 +15,7 @@ from pointsctl.postgres.failures import translated
 from pointsctl.postgres.ledger_catalogue import comment
 
 _FOLDER = "migration"
+_GRANT = "grant it SELECT there, and USAGE on the schema; a view or row level security hides rows"
 
 
 def supabase_rows(connection: Connection) -> tuple[HistoryRow, ...]:
@@ -81,8 +82,8 @@ def _has_history(connection: Connection) -> bool:
 
 
 def _unreadable(table: str) -> PermissionMissingError:
-    message = f"the role may not read {table}, so nobody knows which migrations are pending"
-    return PermissionMissingError(message, hint="grant it SELECT there, and USAGE on the schema")
+    message = f"the role may not read {table} in full, so nobody knows which migrations are pending"
+    return PermissionMissingError(message, hint=_GRANT)
 
 
 def _statement(name: str) -> bytes:

@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Protocol, TypeVar
 
 import psycopg
 from psycopg import errors as pg
-from psycopg import sql
 
 from pointsctl.errors import ExitCode, PointsctlError
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.migration_segments import Segment, Step, lines_before
 from pointsctl.model.pending_migration import Limits
+from pointsctl.model.redaction import redact
 from pointsctl.model.time_limit import over, stop_if_over
 from pointsctl.postgres.cancelling import cancellable
 from pointsctl.postgres.concurrent_indexes import built_already, drop_leftover
 from pointsctl.postgres.connection import Connection
 from pointsctl.postgres.failures import first_line, translated
+from pointsctl.postgres.migrating_settings import become_ourselves, prepare_session
 
 T = TypeVar("T")
 
-_CHECK_CONNECTION_SINCE = 140000
 _BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-# What the file has set must not decide where and as whom the history's row and the record are written; a deferred
-# constraint speaks before them.
-_OURSELVES = (
-    b"SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;"
-    b" SET LOCAL search_path = pg_catalog, pg_temp"
-)
 
 
 class StatementFailedError(PointsctlError):
@@ -94,24 +87,26 @@ class FileRun:
         going on is rolled back, the parts before are committed: `done` says how many statements these have.
         """
         *earlier, last = parts
+        stopped_at = self.done if self.begun else None
         for number, part in enumerate(earlier):
             if part.first >= self.done:
                 self._prepare(parts[:number])
-                self._one(part, parts[number + 1].first, parts[:number])
+                if part.alone:
+                    self._one(part, parts[:number], again=part.first == stopped_at)
+                if not part.alone or parts[number + 1].steps:
+                    self._advance(parts[number + 1].first, part.steps if not part.alone else ())
         self._prepare(earlier)
         return self._together(last, close)
 
-    def _one(self, part: Segment, following: int, before: Sequence[Segment]) -> None:
-        if not part.alone:
-            self._together(part, lambda connection: self.advance(connection, following))
-            self.done, self.begun = following, True
-            return
-        again = self.begun and self.done == part.first
-        if not again:
-            self._together(Segment(part.first, ()), lambda connection: self.advance(connection, part.first))
-            self.done, self.begun = part.first, True
+    def _one(self, part: Segment, before: Sequence[Segment], *, again: bool) -> None:
+        if not (self.begun and self.done == part.first):
+            self._advance(part.first)
             self._prepare(before)
         self._alone(part.steps[0], again=again)
+
+    def _advance(self, following: int, steps: tuple[Step, ...] = ()) -> None:
+        self._together(Segment(following, steps), lambda connection: self.advance(connection, following))
+        self.done, self.begun = following, True
 
     def _prepare(self, before: Sequence[Segment]) -> None:
         """A new session's settings, then those that earlier parts made: a file that is gone on with has lost them."""
@@ -129,7 +124,7 @@ class FileRun:
             for step in part.steps:
                 self._send(step, alone=False)
             with _failing(None, self.cancellation):
-                connection.execute(_OURSELVES)
+                become_ourselves(connection)
             value = close(connection)
             self.observer.ending(connection)
             stop_if_over(self.cancellation, "the migration")
@@ -137,7 +132,10 @@ class FileRun:
             _roll_back(connection)
             raise
         with _failing(None, self.cancellation):
-            connection.execute(b"COMMIT")
+            ended = connection.execute(b"COMMIT").statusmessage
+        if ended != "COMMIT":
+            message = f"at its end: the server answered {ended} to the COMMIT"
+            raise StatementFailedError(message, hint="see the server's log; run again", step=None, line=None)
         return value
 
     def _alone(self, step: Step, *, again: bool) -> None:
@@ -167,33 +165,6 @@ class FileRun:
             # statement never ends the transaction with a second one.
             cursor = self.connection.execute(step.statement.text.encode(), binary=True)
         self.observer.after(self.connection, step, cursor.rowcount if cursor.rowcount >= 0 else None)
-
-
-def prepare_session(connection: Connection, limits: Limits) -> None:
-    """What a new session of the role has, with the limits. Raises what connecting raises."""
-    settings = {
-        "client_min_messages": "warning",
-        "lock_timeout": _ms(limits.lock_timeout),
-        "statement_timeout": _ms(limits.statement_timeout),
-        "idle_in_transaction_session_timeout": _ms(limits.idle_timeout),
-    }
-    each = [sql.SQL("SET {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()]
-    whole = sql.SQL("; ").join([sql.SQL("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"), *each])
-    with translated("preparing the session"):
-        if connection.info.server_version >= _CHECK_CONNECTION_SINCE:
-            try:
-                # A statement whose client is gone ends, where the server's system can tell.
-                connection.execute(sql.SQL("; ").join([whole, sql.SQL("SET client_connection_check_interval = 500")]))
-            except pg.InvalidParameterValue:
-                pass
-            else:
-                return
-        connection.execute(whole)
-
-
-def _ms(limit: timedelta) -> str:
-    # 0 would be no limit at all.
-    return f"{max(1, round(limit.total_seconds() * 1000))}ms"
 
 
 def _roll_back(connection: Connection) -> None:
@@ -226,7 +197,7 @@ def _failing(step: Step | None, cancellation: Cancellation) -> Iterator[None]:
 
 
 def _failed(step: Step | None, error: psycopg.Error) -> StatementFailedError:
-    said = f"{first_line(error)}{_state(error)}"
+    said = f"{redact(first_line(error))}{_state(error)}"
     if step is None:
         return StatementFailedError(f"at its end: {said}", hint=_hint(error), step=None, line=None)
     position = error.diag.statement_position

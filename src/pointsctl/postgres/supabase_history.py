@@ -26,8 +26,8 @@ def applied_versions(connection: Connection) -> frozenset[str]:
         return frozenset()
     if not readable:
         raise PermissionMissingError(
-            "the role may not read supabase_migrations.schema_migrations, so nobody knows which migrations are pending",
-            hint="grant it SELECT there, and USAGE on the schema supabase_migrations",
+            "the role may not read supabase_migrations.schema_migrations in full, so nobody knows which migrations are pending",
+            hint="grant it SELECT there, and USAGE on the schema supabase_migrations; a view or row level security hides rows",
         )
     rows = connection.execute(sqlfiles.load("context", "applied-migrations").statement.encode()).fetchall()
     return frozenset(str(row[0]) for row in rows)
@@ -49,18 +49,23 @@ def install(connection: Connection) -> None:
 def insert(connection: Connection, row: HistoryRow) -> None:
     """Write a migration's row; in the transaction that is open, if one is.
 
-    Raises RefusedError when the version is there, PermissionMissingError, ContextMissingError without the table.
+    Raises RefusedError when the version is there or the table stores something else, PermissionMissingError, ContextMissingError
+    without the table.
     """
     statements = None if row.statements is None else list(row.statements)
     values = {"version": row.version, "name": row.name, "statements": statements}
     with translated("writing the history of migrations"):
         try:
-            connection.execute(_statement("history-insert"), values)
+            stored = connection.execute(_statement("history-insert"), values).fetchone()
         except pg.UniqueViolation as error:
             message = (
                 f"the history holds version {plain(row.version, 80)} already, so somebody else has applied it just now"
             )
             raise RefusedError(message, hint="see `pointsctl migrate status`") from error
+    if stored != (True,):
+        message = f"the history did not keep the row of version {plain(row.version, 80)} as it was sent"
+        hint = "look for triggers and rules on supabase_migrations.schema_migrations, and drop them"
+        raise RefusedError(message, hint=hint)
 
 
 def _statement(name: str) -> bytes:

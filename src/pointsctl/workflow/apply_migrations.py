@@ -81,8 +81,9 @@ def find_pending(request: ApplyRequest) -> Pending:
 
     Raises RefusedError, UsageError, StorageError, ContextMissingError (no ledger), and what connecting raises.
     """
-    with open_ledger(request.work.name, request.work.environment):
+    with open_ledger(request.work.name, request.work.environment) as ledger:
         pending = request.pending()
+        require_nothing_twice(read_marks(ledger), pending, request.settings.engine)
     engine = request.engine()
     try:
         engine.refuse(pending.migrations, request.target)

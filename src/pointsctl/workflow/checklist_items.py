@@ -76,7 +76,7 @@ def checks_of(items: Iterable[WrittenItem], document: Document) -> Checked:
         kind, parameters = item.data.get("kind"), item.data.get("with", {})
         if not isinstance(kind, str) or not isinstance(parameters, dict):
             continue  # the shape's problems name it already
-        if kind not in kinds.names("checks"):
+        if not kinds.exists("checks", kind):
             result.problems.append(_unknown(item, kind, document))
             continue
         try:

@@ -11,6 +11,7 @@ from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.deployed_function import DeployedFunction
 from pointsctl.model.escape import plain
 from pointsctl.model.function_records import DeletedData, function_draft
+from pointsctl.model.history import History
 from pointsctl.model.ledger import Head
 from pointsctl.postgres.workspace import Workspace
 from pointsctl.workflow.backup_request import BackupRequest
@@ -50,21 +51,27 @@ def delete_function(
     opened.platform.refuse(cancellation)
     identify_project(opened, target, history.functions, said, cancellation)
     consent(_listed(opened, name, cancellation))
-    with lock_of_procedures(request):
+    with lock_of_procedures(request) as lock:
         one = _listed(opened, name, cancellation)
         saved = _keep(request, opened, one, cancellation)
+        lock.require_held()
         opened.platform.delete(name, cancellation)
         if any(other.name == name for other in opened.platform.list(cancellation)):
             message = f"the platform still lists the function {plain(name, 60)!r} after it was deleted"
             raise FunctionNotDeployedError(message, hint="see on the platform what became of it")
-    data = DeletedData(
-        platform=opened.kind, project=opened.project, tool=request.tool, name=name, version=one.version, saved=saved
-    )
+        data = DeletedData(
+            platform=opened.kind, project=opened.project, tool=request.tool, name=name, version=one.version, saved=saved
+        )
+        # Before anybody else may deploy it again: the newest record counts.
+        return FunctionDeleted(name, opened.project, one.version, saved, _recorded(request, data, history))
+
+
+def _recorded(request: BackupRequest, data: DeletedData, history: History) -> Head:
     plan = plan_in_force(history, history.now)
     draft = function_draft(data, request.name, request.operator, plan=plan.digest if plan else None, run=None)
     try:
         with open_ledger(request.name, request.environment) as ledger:
-            return FunctionDeleted(name, opened.project, one.version, saved, ledger.append(draft).head)
+            return ledger.append(draft).head
     except PointsctlError as error:
         error.hint = f"{error.hint}; the function is deleted, and that is not recorded"
         raise

@@ -69,12 +69,13 @@ def deploy(request: DeployRequest, cancellation: Cancellation, progress: Progres
         book = ProcedureBook(
             Author(work.name, work.environment, work.operator, work.tool), recorded, begun=request.resume
         )
-        context = Context(work, recorded.plan, lambda: book.recorded)
+        context = Context(work, recorded.plan, lambda: book.recorded, lock.require_held)
         steps = _steps(context, lock.require_held)
         late = _may_be_late(context, request)
-        hold = Hold(lock.require_held, lambda _step: _in_time(context, late=late))
+        hold = Hold(lock.require_held, lambda _step: _still_permitted(context, cancellation, late=late))
         execution = Execution(steps, book, hold, (cancellation, progress), work.surroundings.monotonic, request.command)
         reports = execution.run()
+        lock.require_held()
         book.begin()
         book.finish(Ending.DONE, "deployed; the rollout begins at 0 %", 0.0)
         return Deployed(recorded.run, recorded.plan, reports, request.resume)
@@ -165,6 +166,12 @@ def _may_be_late(context: Context, request: DeployRequest) -> bool:
         return False  # the step that asks for it says so
     passed = window is not None and history.now is not None and window.past_deadline(history.now)
     return window is not None and passed and request.late(window)
+
+
+def _still_permitted(context: Context, cancellation: Cancellation, *, late: bool) -> None:
+    """Hours may have passed since the gate was looked at, and somebody may have rejected the plan, or made another one."""
+    _in_time(context, late=late)
+    Gate(context).observe(cancellation)
 
 
 def _in_time(context: Context, *, late: bool) -> None:

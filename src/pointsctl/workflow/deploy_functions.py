@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pointsctl.backup_stores.interface import Store
-from pointsctl.errors import ExitCode, PointsctlError, UsageError
+from pointsctl.errors import ExitCode, PointsctlError
 from pointsctl.ledger.reading import read_history
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.deployed_function import ACTIVE, DeployedFunction, rose
 from pointsctl.model.escape import plain
 from pointsctl.model.function_records import DeployedData, function_draft
-from pointsctl.model.function_state import last_deployment, unchanged
+from pointsctl.model.function_state import LastDeployment, last_deployment, unchanged
 from pointsctl.model.history import History, RecordedPlan
 from pointsctl.model.ledger import Head
-from pointsctl.model.problems import nearest
 from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.time_limit import stop_if_over
 from pointsctl.postgres.workspace import Workspace
 from pointsctl.workflow.backup_request import BackupRequest
+from pointsctl.workflow.cancellation import TimeLimit
 from pointsctl.workflow.function_copy import FunctionCopy, copy_functions
 from pointsctl.workflow.open_ledger import open_ledger
 from pointsctl.workflow.open_platform import Identified, OpenedPlatform, identify_project, open_platform
-from pointsctl.workflow.planned_functions import plan_in_force, require_planned
-from pointsctl.workflow.saved_functions import difference, fetch_function, keep_function
+from pointsctl.workflow.planned_functions import plan_in_force, require_planned, wanted_names
+from pointsctl.workflow.required_plan import require_plan
+from pointsctl.workflow.saved_functions import difference, fetch_function, keep_function, kept_before
 
 _STAGE = "functions"
+_LOOKS = 3
+"""So many calls of the platform follow a deployment at the most, each with its time limit."""
 
 
 class FunctionNotDeployedError(PointsctlError):
@@ -48,12 +51,14 @@ class Done(StrEnum):
 @dataclass(frozen=True)
 class FunctionsWanted:
     """What to deploy: `names` of the checklist's functions, all of them when empty; `project` is what a person says it is;
-    `procedure` the run of the deployment that this is a step of.
+    `procedure` the run of the deployment that this is a step of; `plan` the digest of the plan whose gate was open, None where
+    none was needed.
     """
 
     names: tuple[str, ...] = ()
     project: str | None = None
     procedure: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,22 +87,16 @@ class FunctionsDeployed:
     functions: tuple[FunctionDone, ...]
 
 
-def wanted_names(known: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
-    """The functions that were asked for, in the checklist's order. Raises UsageError for one that it does not name, or none."""
-    if not known:
-        raise UsageError("the checklist names no function", hint="list them in `functions.names`")
-    for name in asked:
-        if name not in known:
-            close = nearest(name, known)
-            hint = f"did you mean {close!r}?" if close else f"functions of the checklist: {', '.join(known)}"
-            raise UsageError(f"no function {plain(name, 60)!r} in the checklist", hint=hint)
-    return tuple(name for name in known if not asked or name in asked)
-
-
 def deploy_functions(
-    request: BackupRequest, wanted: FunctionsWanted, cancellation: Cancellation, progress: Progress
+    request: BackupRequest,
+    wanted: FunctionsWanted,
+    cancellation: Cancellation,
+    progress: Progress,
+    *,
+    held: Callable[[], None] = lambda: None,
 ) -> FunctionsDeployed:
-    """Deploy functions one by one. The caller holds the lock of procedures, and has asked the gate.
+    """Deploy functions one by one. The caller holds the lock of procedures, and has asked the gate; `held` raises when the lock
+    is lost.
 
     1. The ledger is the environment's, the platform can be spoken to, and its project works with this very database. 2. The
     files are copied; the copy's digests are those of the plan in force. 3. For each function: what runs already is left
@@ -119,8 +118,9 @@ def deploy_functions(
             request.loaded.directory, request.loaded.checklist.functions.names, workspace.directory("sent")
         )
         plan = plan_in_force(history, history.now)
+        require_plan(history, wanted.plan)
         require_planned(plan, copied, names)
-        work = _Deployment(request, wanted, opened, identified, history, plan, store, copied, workspace.folder)
+        work = _Deployment(request, wanted, opened, identified, history, plan, store, copied, workspace.folder, held)
         return FunctionsDeployed(opened.kind, opened.project, identified, work.run(names, cancellation, progress))
 
 
@@ -137,6 +137,7 @@ class _Deployment:
     store: Store
     copied: FunctionCopy
     folder: Path
+    held: Callable[[], None]
     done: list[FunctionDone] = field(default_factory=list)
 
     def run(self, names: Sequence[str], cancellation: Cancellation, progress: Progress) -> tuple[FunctionDone, ...]:
@@ -165,10 +166,14 @@ class _Deployment:
             return FunctionDone(
                 name, Done.UNCHANGED, bundle, version, version, last.data.saved, last.data.compared, None
             )
-        saved = self._keep(name, before, cancellation)
+        saved = self._keep(before, last, cancellation) if before else None
+        self.held()
         self.opened.platform.deploy(name, self.copied.folder, cancellation)
-        after = self._deployed(name, before, cancellation)
-        compared = self._compared(name, cancellation)
+        # What is deployed is recorded, whoever wants to stop now.
+        timeout = self.request.loaded.checklist.functions.timeout.total_seconds()
+        unstopped = TimeLimit(_LOOKS * timeout, self.request.surroundings.monotonic)
+        after = self._deployed(name, before, unstopped)
+        compared = self._compared(name, unstopped)
         data = DeployedData(
             platform=self.opened.kind,
             project=self.opened.project,
@@ -186,11 +191,18 @@ class _Deployment:
         head = self._record(data)
         return FunctionDone(name, Done.DEPLOYED, bundle, data.version_before, after.version, saved, compared, head)
 
-    def _keep(self, name: str, before: DeployedFunction | None, cancellation: Cancellation) -> str | None:
-        fetched = before and fetch_function(self.opened.platform, name, self.folder / f"{name}.before", cancellation)
-        return (
-            keep_function(self.store, self.request.name, before, fetched, cancellation) if before and fetched else None
-        )
+    def _keep(self, before: DeployedFunction, last: LastDeployment | None, stop: Cancellation) -> str | None:
+        """The folder of the store with what was there before."""
+        environment, name = self.request.name, before.name
+        fetched = fetch_function(self.opened.platform, name, self.folder / f"{name}.before", stop)
+        if fetched is None:
+            return None
+        kept = keep_function(self.store, environment, before, fetched, stop)
+        if unchanged(last, before) or difference(fetched, name, self.copied.folder) is not None:
+            return kept
+        # These very bytes run, and nobody recorded it: their deployment was cut off, and its way back is older.
+        since = last.data.version_after if last else None
+        return kept_before(self.store, environment, before, since) or kept
 
     def _deployed(self, name: str, before: DeployedFunction | None, cancellation: Cancellation) -> DeployedFunction:
         after = next((one for one in self.opened.platform.list(cancellation) if one.name == name), None)

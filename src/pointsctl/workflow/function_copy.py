@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsctl.errors import RefusedError, StorageError
+from pointsctl.model.function_settings import strange_path
 from pointsctl.model.plan import Absent
 from pointsctl.model.problems import shown
-from pointsctl.workflow.function_bundles import read_functions
+from pointsctl.workflow.function_bundles import SETTINGS, read_functions
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -27,7 +28,7 @@ def copy_functions(directory: Path, names: Sequence[str], folder: Path) -> Funct
     """Copy the functions `names` (all of the checklist's) from the checklist's folder `directory` into the empty `folder`.
 
     Only the copy is hashed. Raises RefusedError when a function has no folder or holds no file (the platform's tools only
-    warn of that), for links, and as `read_functions` does.
+    warn of that), for links, for settings that name files elsewhere, and as `read_functions` does.
     """
     files = read_functions(directory, names)
     if isinstance(files.bundles, Absent):
@@ -38,6 +39,7 @@ def copy_functions(directory: Path, names: Sequence[str], folder: Path) -> Funct
     bundles = read_functions(folder, _with_files(folder, names)).bundles
     if not isinstance(bundles, tuple):
         raise StorageError(f"the copy of the functions is not whole: {bundles.absent}", hint="run again")
+    refuse_strange_paths(folder)
     return FunctionCopy(folder, {one.name: one.sha256 for one in bundles})
 
 
@@ -47,6 +49,14 @@ def _with_files(folder: Path, names: Sequence[str]) -> Sequence[str]:
             message = f"the function {name!r} holds no file; expected its entry point, such as index.ts"
             raise RefusedError(message, hint="write it, or take the name out of `functions.names`")
     return names
+
+
+def refuse_strange_paths(directory: Path) -> None:
+    """Raises RefusedError when the settings below `directory` let a function be made of files that no plan holds."""
+    settings = directory / SETTINGS
+    found = strange_path(settings.read_bytes()) if settings.is_file() else ""
+    if found:
+        raise RefusedError(f"{SETTINGS}: {found}", hint="put the file among the functions, and name it there")
 
 
 def _copy(source: Path, target: Path) -> None:

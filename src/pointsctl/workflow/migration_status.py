@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from pointsctl import kinds
 from pointsctl.errors import ContextMissingError, ExitCode
 from pointsctl.ledger.condition import Condition
+from pointsctl.ledger.migration_marks import MARKS, newest_marks
 from pointsctl.ledger.store import Ledger
 from pointsctl.migration_histories.interface import History
 from pointsctl.model.configuration import Environment
+from pointsctl.model.escape import plain
 from pointsctl.model.ledger import Kind, Record, read_record
 from pointsctl.model.migration_status import BAD, MigrationState, Standing, standings
 from pointsctl.model.statement import RepairStatement
@@ -24,7 +26,7 @@ from pointsctl.workflow.open_ledger import require_ledger
 if TYPE_CHECKING:
     from pointsctl.workflow.unexplained_objects import FoundObjects
 
-_KINDS = (str(Kind.MIGRATION_APPLIED), str(Kind.MIGRATION_NOTED), str(Kind.MIGRATION_REPAIRED))
+_KINDS = (*MARKS, str(Kind.MIGRATION_NOTED))
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def migration_status(loaded: Loaded, name: str, environment: Environment, *, dif
     history: History = kinds.load("migration_histories", settings.history).open(loaded.directory, settings)
     project = history.project()
     with Ledger(environment.database_url) as ledger:
-        records, unrecorded = _records(ledger, name, environment)
+        recorded, unrecorded = _records(ledger, name, environment)
         with ledger.table.reading("looking at the migrations") as connection:
             found = standings(project, history.applied(connection))
             drifted = [one for one in found if one.state is MigrationState.DRIFTED] if diff else []
@@ -87,23 +89,41 @@ def migration_status(loaded: Loaded, name: str, environment: Environment, *, dif
         for one in drifted
         if one.file is not None and one.version in kept
     }
-    return MigrationStatus(name, settings.history, found, records, unrecorded, diffs, project.remarks)
+    remarks = (*project.remarks, *(_unfinished(recorded, found) if history.applies else ()))
+    return MigrationStatus(name, settings.history, found, _applied_by(recorded), unrecorded, diffs, remarks)
 
 
-def _records(ledger: Ledger, name: str, environment: Environment) -> tuple[dict[str, AppliedBy], str]:
-    """The newest record of each version, and why there is none; by an environment without a ledger nothing is recorded."""
-    if ledger.state().condition is Condition.FOREIGN:
-        return {}, f"environment {name!r} has no ledger, but a table of its name"
+def _records(ledger: Ledger, name: str, environment: Environment) -> tuple[tuple[Record, ...], str]:
+    """The records of migrations, and why there is none; by an environment without a ledger nothing is recorded."""
+    state = ledger.state()
+    if state.condition is Condition.FOREIGN:
+        return (), f"environment {name!r} has no ledger, but a table of its name"
     try:
-        require_ledger(ledger, name, environment)
+        require_ledger(ledger, name, environment, state=state)
     except ContextMissingError as error:
-        return {}, f"{error.message}; {error.hint}"
-    return _applied_by(map(read_record, ledger.rows(kinds=_KINDS))), ""
+        return (), f"{error.message}; {error.hint}"
+    return tuple(map(read_record, ledger.rows(kinds=_KINDS))), ""
+
+
+def _unfinished(records: Iterable[Record], found: Iterable[Standing]) -> Iterator[str]:
+    """What the ledger says of migrations that the history has no row of: begun and not ended, or applied and forgotten."""
+    here = {one.version for one in found if one.row is not None}
+    for version, mark in newest_marks(one for one in records if one.kind != Kind.MIGRATION_NOTED).items():
+        if version in here:
+            continue
+        file = plain(str(mark.data.get("file")), 200)
+        if mark.kind == Kind.MIGRATION_PROGRESSED:
+            count = mark.data.get("statements")
+            yield f"the first {count} statements of {file} are committed, the others are not: `pointsctl migrate apply` goes on"
+        elif mark.kind == Kind.MIGRATION_APPLIED:
+            yield f"record {mark.seq} says that {file} is applied, and the history has no row of it"
 
 
 def _applied_by(records: Iterable[Record]) -> dict[str, AppliedBy]:
     found: dict[str, AppliedBy] = {}
     for record in records:
+        if record.kind == Kind.MIGRATION_PROGRESSED:
+            continue
         version = (record.migration_name or "").strip().removesuffix(".sql").partition("_")[0]
         if _reverted(record):
             found.pop(version, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pointsctl.errors import ContextMissingError, RefusedError
-from pointsctl.ledger.condition import Condition
+from pointsctl.ledger.condition import Condition, State
 from pointsctl.ledger.installation import require_ready
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.configuration import Environment
@@ -25,9 +25,13 @@ def open_ledger(name: str, environment: Environment, *, damaged_too: bool = Fals
     return ledger
 
 
-def require_ledger(ledger: Ledger, name: str, environment: Environment, *, damaged_too: bool = False) -> None:
-    """What `open_ledger` asks of a ledger that is open already; raises the same, and leaves it open."""
-    state = ledger.state()
+def require_ledger(
+    ledger: Ledger, name: str, environment: Environment, *, damaged_too: bool = False, state: State | None = None
+) -> None:
+    """What `open_ledger` asks of a ledger that is open already; raises the same, and leaves it open. `state` is what the caller
+    has seen of it just now.
+    """
+    state = state or ledger.state()
     if state.condition is Condition.NONE:
         hint = f"install it with `pointsctl init --env {name}`"
         raise ContextMissingError(f"environment {name!r} has no ledger", hint=hint)

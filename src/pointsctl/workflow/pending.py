@@ -24,11 +24,15 @@ _STATUS = "see everything with `pointsctl migrate status`"
 
 @dataclass(frozen=True)
 class Pending:
-    """The migrations to apply, in order; `applied` is how many the database has had, `later` how many come after those."""
+    """The migrations to apply, in order; `applied` is how many the database has had, `later` how many come after those.
+
+    `versions` are all that the history holds.
+    """
 
     migrations: tuple[PendingMigration, ...]
     applied: int
     later: int = 0
+    versions: frozenset[str] = frozenset()
 
 
 def read_pending(
@@ -53,7 +57,8 @@ def read_pending(
         raise UsageError(f"no migration has the version {plain(to, 80)}", hint=_STATUS)
     wanted = [version for version in waiting if to is None or version <= to]
     read = tuple(_read(files, version) for version in wanted)
-    return Pending(read, sum(one.applied is True for one in found), len(waiting) - len(wanted))
+    versions = frozenset(one.version for one in found if one.row is not None)
+    return Pending(read, sum(one.applied is True for one in found), len(waiting) - len(wanted), versions)
 
 
 def _refuse_bad(found: Iterable[Standing], *, include_all: bool) -> None:

@@ -7,17 +7,14 @@ from collections.abc import Iterator, Sequence
 from pointsctl.errors import RefusedError
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.backup_history import proven
-from pointsctl.model.gate_decision import GateDecision
 from pointsctl.model.history import History
 from pointsctl.model.pending_migration import PendingMigration
 from pointsctl.model.plan import SHORT
 from pointsctl.model.plan_evidence import PHASE
-from pointsctl.model.rehearsal import newest_covering
+from pointsctl.model.rehearsal import newest_of
 from pointsctl.model.selection import select
 from pointsctl.workflow.backup_request import BackupRequest
 from pointsctl.workflow.decide_gate import Request, decide_gate
-
-_SHOWN = 3
 
 
 def require_open_gate(work: BackupRequest, ledger: Ledger) -> str | None:
@@ -30,7 +27,7 @@ def require_open_gate(work: BackupRequest, ledger: Ledger) -> str | None:
     )
     if not decision.opens:
         hint = f"see everything with `pointsctl gate {PHASE} --env {work.name}`"
-        raise RefusedError(f"the gate is closed ({decision.verdict.value}): {_in_the_way(decision)}", hint=hint)
+        raise RefusedError(f"the gate is closed ({decision.verdict.value}): {decision.in_the_way}", hint=hint)
     return decision.plan
 
 
@@ -73,7 +70,7 @@ def _not_rehearsed(
     if "rehearsal" in work.environment.without:
         return
     command = "rehearse what is pending with `pointsctl migrate rehearse"
-    covering = newest_covering(history.rehearsals, [one.migration for one in pending])
+    covering = newest_of(history.rehearsals, [one.migration for one in pending])
     if covering is not None:
         if not covering.counts:
             yield (
@@ -83,7 +80,7 @@ def _not_rehearsed(
         return
     counting = next((one for one in reversed(history.rehearsals) if one.counts), None)
     if counting is not None:
-        strange = [one.migration.name for one in pending if not counting.covers([one.migration])]
+        strange = [one.migration.name for one in pending if not counting.rehearsed([one.migration])]
         names = ", ".join(strange) or "what is pending"
         yield f"{names} was not rehearsed as it is now (record {counting.record.seq} is of other files)", command
     elif work.environment.protected:
@@ -93,11 +90,3 @@ def _not_rehearsed(
 def _is_open(history: History) -> bool:
     plan, now = history.plan, history.now
     return plan is not None and now is not None and now <= plan.plan.content.not_after
-
-
-def _in_the_way(decision: GateDecision) -> str:
-    said = dict.fromkeys(
-        [*(one.why for one in decision.refusals), *(f"{one.item}: {one.why}" for one in decision.pieces)]
-    )
-    more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
-    return "; ".join(list(said)[:_SHOWN]) + more

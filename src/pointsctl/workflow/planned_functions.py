@@ -1,14 +1,28 @@
-"""Holds the functions' files against the plan in force."""
+"""Which functions are asked for, and their files held against the plan in force."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from pointsctl.errors import RefusedError
+from pointsctl.errors import RefusedError, UsageError
+from pointsctl.model.escape import plain
 from pointsctl.model.history import History, RecordedPlan
 from pointsctl.model.plan import Absent
+from pointsctl.model.problems import nearest
 from pointsctl.workflow.function_copy import FunctionCopy
+
+
+def wanted_names(known: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """The functions that were asked for, in the checklist's order. Raises UsageError for one that it does not name, or none."""
+    if not known:
+        raise UsageError("the checklist names no function", hint="list them in `functions.names`")
+    for name in asked:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean {close!r}?" if close else f"functions of the checklist: {', '.join(known)}"
+            raise UsageError(f"no function {plain(name, 60)!r} in the checklist", hint=hint)
+    return tuple(name for name in known if not asked or name in asked)
 
 
 def plan_in_force(history: History, now: datetime | None) -> RecordedPlan | None:

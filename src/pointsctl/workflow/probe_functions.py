@@ -15,7 +15,7 @@ from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.redaction import redact_url
 from pointsctl.model.time_limit import stop_if_over
 from pointsctl.workflow.backup_request import BackupRequest
-from pointsctl.workflow.deploy_functions import wanted_names
+from pointsctl.workflow.planned_functions import wanted_names
 
 _STAGE = "probes"
 _PATH = "/functions/v1/"

@@ -13,6 +13,7 @@ from pointsctl.migration_engines.interface import Engine, Target
 from pointsctl.model.backup import Manifest
 from pointsctl.model.backup_history import RecordedBackup, proven
 from pointsctl.model.cancellation import Cancellation
+from pointsctl.model.pending_migration import PendingMigration
 from pointsctl.model.progress import Progress
 from pointsctl.model.rehearsal import RehearsalData
 from pointsctl.postgres.connection import connect
@@ -89,6 +90,8 @@ class _Rehearsal:
         files = read_migrations(request.loaded.directory, request.loaded.checklist.migrations)
         with closing(connect(request.environment.database_url)) as connection:
             role = identify(connection).role
+            applied = frozenset(row.version for row in supabase_rows(connection))
+        self._refuse_early(files, applied)
         left_over = sweep(request.base)
         with Workspace.open(request.base, f"migrate rehearse {request.name}") as workspace:
             require_room_for_copy(request, workspace, manifest)
@@ -107,6 +110,23 @@ class _Rehearsal:
         recorded = ledger.record(lambda opened: record_rehearsal(opened, request.name, data, request.operator))
         return Rehearsed(data, tuple(tried.remarks), tried.audits, recorded, self.progress.stages, left_over)
 
+    def _refuse_early(self, files: MigrationFiles, applied: frozenset[str]) -> None:
+        """What cannot be rehearsed is said before hours of restoring; the copy may still lack more than its origin."""
+        loaded = self.request.loaded
+        settings = loaded.checklist.migrations
+        waiting = [one for one in files.migrations if one.version not in applied]
+        read = [PendingMigration(one.migration, one.version, one.content) for one in waiting if one.content is not None]
+        self._engine().refuse(read, Target(self.request.environment.database_url, limits_of(settings)))
+        read_companions(loaded.directory, settings, [one.migration for one in waiting])
+
+    def _engine(self) -> Engine:
+        """Its statements are what will be applied, whichever engine the environment uses."""
+        loaded = self.request.loaded
+        engine: Engine = kinds.load("migration_engines", "native").open(
+            loaded.checklist, self.request.variables, loaded.directory
+        )
+        return engine
+
     def _asked(self, copy: Copy, files: MigrationFiles, *, traffic: bool) -> Asked:
         loaded = self.request.loaded
         settings = loaded.checklist.migrations
@@ -114,11 +134,7 @@ class _Rehearsal:
         known = {one.migration for one in files.migrations}
         if any(one.migration not in known for one in pending):
             raise RefusedError("a migration file was changed while the copy was restored", hint="rehearse again")
-        # Its statements are what will be applied, whichever engine the environment uses.
-        engine: Engine = kinds.load("migration_engines", "native").open(
-            loaded.checklist, self.request.variables, loaded.directory
-        )
-        engine.refuse(pending, Target(copy.url, limits_of(settings)))
+        self._engine().refuse(pending, Target(copy.url, limits_of(settings)))
         scripts = read_companions(loaded.directory, settings, [one.migration for one in pending])
         return Asked(pending, scripts, traffic)
 

@@ -55,7 +55,7 @@ def keep_function(store: Store, environment: str, one: DeployedFunction, fetched
     The files are kept under their digests; `index.json` says which path each one had. Raises StorageError.
     """
     version = _NO_NAME.sub("_", one.version)[:60] or "_"
-    folder = f"{FOLDER}/{environment}/{_NO_NAME.sub('_', one.name)}/{version}-{digest(dict(fetched.files))}"
+    folder = f"{_place(environment, one.name)}/{version}-{digest(dict(fetched.files))}"
     for path, sha256 in fetched.files.items():
         store.put_file(f"{folder}/{sha256}", fetched.folder / path, sha256, stop)
     index = {"schema": SCHEMA, "function": one.name, "version": one.version, "files": dict(fetched.files)}
@@ -65,6 +65,25 @@ def keep_function(store: Store, environment: str, one: DeployedFunction, fetched
     write_private(place, text)
     store.put_file(f"{folder}/{INDEX}", place, hashlib.sha256(text.encode()).hexdigest(), stop)
     return folder
+
+
+def kept_before(store: Store, environment: str, one: DeployedFunction, since: str | None) -> str | None:
+    """The folder of the newest version that was kept before `one`, from version `since` on; None when there is none.
+
+    After a deployment that was cut off before its record, that is what ran before it. Raises StorageError.
+    """
+    place, suffix = _place(environment, one.name), f"/{INDEX}"
+    folders = [name.removesuffix(suffix) for name in store.names(place) if name.endswith(suffix)]
+    kept = {folder.removeprefix(f"{place}/").partition("-")[0]: folder for folder in folders}
+    if not one.version.isdecimal() or not (since or "0").isdecimal():
+        return None
+    versions = [int(version) for version in kept if version.isdecimal()]
+    found = [version for version in versions if int(since or "0") <= version < int(one.version)]
+    return kept[str(max(found))] if found else None
+
+
+def _place(environment: str, name: str) -> str:
+    return f"{FOLDER}/{environment}/{_NO_NAME.sub('_', name)}"
 
 
 def difference(fetched: Fetched, name: str, sent: Path) -> str | None:

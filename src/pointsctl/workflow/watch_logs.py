@@ -19,9 +19,9 @@ from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.redaction import redact, secret_values
 from pointsctl.model.time_limit import stop_if_over
 from pointsctl.workflow.backup_request import BackupRequest
-from pointsctl.workflow.deploy_functions import wanted_names
 from pointsctl.workflow.open_ledger import open_ledger
 from pointsctl.workflow.open_platform import OpenedPlatform, open_platform
+from pointsctl.workflow.planned_functions import wanted_names
 
 _STAGE = "logs"
 _EVERY = timedelta(seconds=15)

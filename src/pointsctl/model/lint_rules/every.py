@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pointsctl.model.lint import Found, LintFinding, Role, Rule, SourceFile, finding
-from pointsctl.model.lint_rules import access, blocks, locks, rows, text, transactions
+from pointsctl.model.lint_rules import access, blocks, locks, records, rows, text, transactions
 from pointsctl.model.lint_rules.seen import Seen
 from pointsctl.model.sql_clauses import Clause, clauses, read_to_the_end
 from pointsctl.model.sql_statements import SqlScript
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     *transactions.RULES,
     *text.RULES,
     *blocks.RULES,
+    *records.RULES,
 )
 """Every rule, by theme."""
 
@@ -64,6 +65,7 @@ def _of_clauses(parts: tuple[Clause, ...], role: Role, seen: Seen) -> Iterator[F
         yield from access.found(clause, seen)
         yield from locks.found(clause, seen)
         yield from blocks.found(clause)
+        yield from records.found(clause)
         if role is Role.VERIFY:
             yield from blocks.writing(clause)
 

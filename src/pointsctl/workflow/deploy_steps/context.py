@@ -26,12 +26,13 @@ MIGRATE = "migrate"
 class Context:
     """`request` names the environment and who deploys; `plan` is the digest of the plan, None where none is needed.
 
-    `recorded` gives what the ledger says of this procedure so far.
+    `recorded` gives what the ledger says of this procedure so far; `held` raises when the lock of procedures is lost.
     """
 
     request: BackupRequest
     plan: str | None
     recorded: Callable[[], RecordedProcedure]
+    held: Callable[[], None] = lambda: None
 
     @property
     def name(self) -> str:

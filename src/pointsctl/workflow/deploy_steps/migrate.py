@@ -41,7 +41,8 @@ class Migrate(Step):
         if not self._context.without("rehearsal"):
             self._refuse_changed(cancellation, progress)
         recorded = self._context.recorded()
-        apply_pending(self._request(), recorded.plan, cancellation, progress, procedure=recorded.run)
+        held = self._context.held
+        apply_pending(self._request(), recorded.plan, cancellation, progress, procedure=recorded.run, held=held)
 
     def _refuse_changed(self, cancellation: Cancellation, progress: Progress) -> None:
         context = self._context

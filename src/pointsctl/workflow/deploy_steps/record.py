@@ -35,7 +35,7 @@ class Record(Step):
 
     def _seen(self, history: History) -> Seen:
         recorded = self._context.recorded()
-        seqs = {one: _seqs(history, one, recorded) for one in map(_version, recorded.pending)}
+        seqs = {one: recorded_since(history, one, recorded) for one in map(_version, recorded.pending)}
         twice = [version for version, found in seqs.items() if len(found) > 1]
         if twice:
             message = (
@@ -63,7 +63,7 @@ class Record(Step):
                 if version not in files:
                     hint = "somebody has taken it back: see `pointsctl migrate status`"
                     raise RefusedError(f"migration {version} is not applied", hint=hint)
-                if not _seqs(history, version, recorded):
+                if not recorded_since(history, version, recorded):
                     ledger.append(self._draft(files[version], history))
 
     def _draft(self, migration: Migration, history: History) -> Draft:
@@ -99,10 +99,11 @@ def _version(migration: Migration) -> str:
     return migration.name.partition("_")[0]
 
 
-def _seqs(history: History, version: str, recorded: RecordedProcedure) -> list[int]:
-    """The records since the procedure began: before, it may have been applied and undone."""
-    since = [one for one in history.migrations if one.record.recorded_at >= recorded.started_at]
-    return [one.record.seq for one in since if one.data.version == version]
+def recorded_since(history: History, version: str, recorded: RecordedProcedure) -> list[int]:
+    """The records of the version since the procedure began, by their places: before, it may have been applied and undone."""
+    return [
+        one.record.seq for one in history.migrations if one.record.seq > recorded.seq and one.data.version == version
+    ]
 
 
 def _listed(seqs: list[int]) -> str:

@@ -1,0 +1,1 @@
+alter table public.points_events drop column channel;

@@ -1,0 +1,2 @@
+// Stands for an edge function of your own.
+Deno.serve(() => new Response("ok"));
