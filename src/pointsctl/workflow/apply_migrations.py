@@ -26,6 +26,7 @@ from pointsctl.workflow.open_ledger import open_ledger
 from pointsctl.workflow.pending import Pending, read_pending
 from pointsctl.workflow.permitted_migrations import backup_of, require_known_bytes, require_open_gate
 from pointsctl.workflow.required_plan import require_plan
+from pointsctl.workflow.unchanged_database import require_unchanged
 
 _STAGE = "migrations"
 
@@ -109,6 +110,9 @@ def apply_migrations(
     with procedure_lock(request.target.url, session_name("apply", work.operator, request.run)) as lock:
         with open_ledger(work.name, work.environment) as ledger:
             plan = require_open_gate(work, ledger)
+            history = read_history(ledger, work.variables)
+        if plan is not None:
+            require_unchanged(work, history, cancellation, progress)
         return apply_pending(request, plan, cancellation, progress, held=lock.require_held)
 
 

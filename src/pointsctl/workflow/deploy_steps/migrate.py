@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pointsctl.errors import RefusedError
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.escape import plain
 from pointsctl.model.procedure import Seen, StepDefinition
@@ -10,7 +9,7 @@ from pointsctl.model.progress import Progress
 from pointsctl.workflow.apply_migrations import ApplyRequest, apply_pending
 from pointsctl.workflow.deploy_steps.context import LONG, MIGRATE, Context
 from pointsctl.workflow.procedure import Step
-from pointsctl.workflow.verify_migrations import unchanged_since_backup
+from pointsctl.workflow.unchanged_database import require_unchanged
 
 _SHOWN = 3
 
@@ -39,20 +38,10 @@ class Migrate(Step):
     def perform(self, cancellation: Cancellation, progress: Progress) -> None:
         """Apply them. Raises RefusedError when somebody has changed the database since the backup."""
         if not self._context.without("rehearsal"):
-            self._refuse_changed(cancellation, progress)
+            require_unchanged(self._context.request, self._context.history(), cancellation, progress)
         recorded = self._context.recorded()
         held = self._context.held
         apply_pending(self._request(), recorded.plan, cancellation, progress, procedure=recorded.run, held=held)
-
-    def _refuse_changed(self, cancellation: Cancellation, progress: Progress) -> None:
-        context = self._context
-        found = unchanged_since_backup(context.request, context.history(), cancellation, progress)
-        if found:
-            told = "; ".join(f"{plain(one.what, 200)} has {plain(one.found, 80)}" for one in found[:_SHOWN])
-            more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            message = f"the database is not what the backup held: {told}{more}"
-            hint = "find out who changed it, then take a backup and rehearse again"
-            raise RefusedError(message, hint=hint)
 
     def _request(self) -> ApplyRequest:
         return ApplyRequest(self._context.request, self._context.recorded().run)
