@@ -62,7 +62,7 @@ def test_a_log_gets_a_line_at_each_tenth_and_at_both_ends(clock: Clock) -> None:
     progress = LineProgress(stream, clock)
     progress.begin("dump", Unit.BYTES, 1_000_000)
     for done in range(0, 1_000_001, 10_000):
-        clock.now += 0.01
+        clock.now += 0.25
         progress.move("dump", done, "public.events")
     progress.end("dump", "8 tables")
     lines = stream.getvalue().splitlines()
@@ -70,7 +70,18 @@ def test_a_log_gets_a_line_at_each_tenth_and_at_both_ends(clock: Clock) -> None:
     assert [line.split(",")[0] for line in lines[1:-1]] == [f"dump: {percent} %" for percent in range(10, 101, 10)]
     assert "public.events" in lines[1]
     assert "left" in lines[1]
-    assert lines[-1] == "dump: done in 1.0 s: 8 tables"
+    assert lines[-1] == "dump: done in 25.2 s: 8 tables"
+
+
+def test_a_stage_that_takes_a_moment_gets_no_lines_in_between(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = LineProgress(stream, clock)
+    progress.begin("migrations", Unit.THINGS, 12)
+    for done in range(1, 13):
+        clock.now += 0.01
+        progress.move("migrations", done, "CREATE TABLE")
+    progress.end("migrations")
+    assert stream.getvalue().splitlines() == ["migrations: begins, 12 to do", "migrations: done in 120 ms"]
 
 
 def test_a_log_gets_a_line_every_ten_seconds_where_nobody_knows_the_total(clock: Clock) -> None:

@@ -138,7 +138,7 @@ def with_functions(folder: Path, url: str, **settings: Any) -> DeployProject:
 def test_functions_that_cannot_be_deployed_are_known_before_the_migration(tmp_path: Path, database_url: str) -> None:
     project = with_functions(tmp_path, database_url)
     project.look()
-    with failing(ExitCode.REFUSED, "functions could not be done later", "no folder supabase/functions/hello"):
+    with failing(ExitCode.REFUSED, "the later step functions could not be done", "no folder supabase/functions/hello"):
         project.deploy()
     assert nothing_is_migrated(project)
 

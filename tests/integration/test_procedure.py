@@ -133,7 +133,7 @@ def test_nothing_is_begun_whose_end_can_be_seen_to_fail(bench: Bench) -> None:
         raise RefusedError("the token is refused")
 
     bench.second.requires = refuse
-    with pytest.raises(RefusedError, match="step first: second could not be done later: the token is refused"):
+    with pytest.raises(RefusedError, match="step first: the later step second could not be done: the token is refused"):
         bench.run()
     assert not bench.first.file.exists()
     assert bench.recorded is None

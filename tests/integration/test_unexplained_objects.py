@@ -59,7 +59,7 @@ def objects(people: People) -> dict[str, Any]:
 def test_what_migrations_platform_and_ledger_made_is_explained(people: People) -> None:
     done = people.run("migrate", "status", "--objects")
     assert done.code == 0, done.out + done.err
-    assert "what 2 migrations make: nothing else is there" in done.out
+    assert "what 2 migrations made: nothing else is there" in done.out
 
 
 def test_everything_made_by_hand_is_named(people: People) -> None:

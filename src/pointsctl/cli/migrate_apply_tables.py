@@ -65,10 +65,16 @@ def _print_pending(out: Console, found: Pending, environment: str) -> None:
     said = f"{_counted(len(found.migrations), 'migration')} pending on {environment}, {found.applied} applied{later}"
     print_wrapped(out, said, style="bold")
     for one in found.migrations:
-        alone = _alone(one)
         statements = _counted(len(one.script.statements), "statement")
-        how = f", {alone} of them outside a transaction" if alone else ", one transaction"
-        print_wrapped(out, f"  {plain(one.migration.name, 200)}: {statements}{how}", indent=2)
+        print_wrapped(out, f"  {plain(one.migration.name, 200)}: {statements}, {_how(one)}", indent=2)
+
+
+def _how(one: PendingMigration) -> str:
+    alone = _alone(one)
+    if not alone:
+        return "one transaction"
+    outside = "outside a transaction"
+    return outside if alone == len(one.script.statements) else f"{alone} of them {outside}"
 
 
 def _alone(one: PendingMigration) -> int:

@@ -139,7 +139,8 @@ def _print_objects(out: Console, found: MigrationStatus) -> None:
             indent=2,
         )
     number = len(objects.differences)
-    summary = f"{objects.compared:,} objects compared with what {objects.replayed:,} migrations make"
+    compared = f"{objects.compared:,} object{'s' * (objects.compared != 1)}"
+    summary = f"{compared} compared with what {objects.replayed:,} migration{'s' * (objects.replayed != 1)} made"
     print_wrapped(out, f"{summary}: {f'{number} are not theirs' if number else 'nothing else is there'}")
 
 

@@ -59,17 +59,22 @@ def _steps(done: Deployed) -> Iterator[tuple[str, str]]:
         time_taken = f" ({elapsed(one.duration_ms)})" if one.state is StepState.FINISHED else ""
         head = f"{number:>2}. {one.definition.id}: {_WORDS.get(one.state, one.state.value)}{time_taken}"
         yield f"{head}: {one.summary}", _STYLES.get(one.state, "")
+        if one.hint:
+            yield f"  hint: {one.hint}", ""
 
 
 def _conclusion(done: Deployed, environment: str) -> Iterator[str]:
     what = f"{environment}{f', plan {done.plan[:SHORT]}' if done.plan else ''}"
-    if done.problem is not None:
+    in_the_way = [one.definition.id for one in done.reports if one.state is StepState.FAILED]
+    if done.problem is not None and done.problem.message in {one.summary for one in done.reports}:
+        yield f"nothing was changed; now it could not be deployed to {what}; in the way: {', '.join(in_the_way)}"
+    elif done.problem is not None:
         yield f"nothing was changed; now it could not be deployed to {what}: {done.problem.message}"
         if done.problem.hint:
             yield f"hint: {done.problem.hint}"
     elif done.dry:
         count = sum(one.state is StepState.NOT_STARTED for one in done.reports)
-        yield f"nothing was changed; {count} steps are to do for {what}"
+        yield f"nothing was changed; {count} step{' is' if count == 1 else 's are'} to do for {what}"
     else:
         yield f"deployed to {what}; procedure {done.run}"
         if done.reports and done.reports[-1].state is StepState.FINISHED:

@@ -49,8 +49,13 @@ def _items(record: Record) -> str:
 def _rehearsal(data: Mapping[str, Any]) -> str:
     migrations, problems = data.get("migrations"), data.get("problems")
     number = len(migrations) if isinstance(migrations, list) else 0
-    outcome = f"{len(problems)} PROBLEMS" if isinstance(problems, list) and problems else "passed"
+    found = len(problems) if isinstance(problems, list) else 0
+    outcome = f"{found} PROBLEM{'S' * (found != 1)}" if found else "passed"
     return f"{number} migration{'' if number == 1 else 's'} on backup {data.get('backup')}, {outcome}"
+
+
+def _progressed(data: Mapping[str, Any]) -> str:
+    return f"{data.get('file')}, so far {data.get('statements')} committed"
 
 
 def _function(data: Mapping[str, Any]) -> str:
@@ -76,6 +81,7 @@ def _ended(data: Mapping[str, Any]) -> str:
 
 _TOLD: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     Kind.REHEARSAL_FINISHED: _rehearsal,
+    Kind.MIGRATION_PROGRESSED: _progressed,
     Kind.FUNCTION_DEPLOYED: _function,
     Kind.FUNCTION_DELETED: _function,
     Kind.FUNCTION_WATCHED: _watched,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LINE_EVERY_S = 10.0
 _LINE_EVERY_PERCENT = 10
+_MOMENT_S = 1.0
 _LONGEST_DETAIL = 60
 _NARROW = 60
 
@@ -54,7 +55,7 @@ class _Stage:
 
 
 class LineProgress:
-    """A line when a stage begins and ends, and in between at every tenth of it, or every ten seconds.
+    """A line when a stage begins and ends, and in between at every tenth of it or every ten seconds, never twice in a second.
 
     `clock` counts seconds. Any thread may call it.
     """
@@ -79,6 +80,8 @@ class LineProgress:
             if found is None:
                 return
             found.done, now = done, self._clock()
+            if now - found.told_at < _MOMENT_S:
+                return
             step = (found.percent or 0) // _LINE_EVERY_PERCENT * _LINE_EVERY_PERCENT
             if step <= found.told_percent and now - found.told_at < _LINE_EVERY_S:
                 return

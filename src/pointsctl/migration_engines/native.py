@@ -32,6 +32,7 @@ from pointsctl.postgres.statement_progress import StatementProgress
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _SHOWN_OBSTACLES = 5
+_LEFT = "; an index that it was building may be left invalid, and running again builds it anew"
 _UNKNOWN = "when the server is up, see `pointsctl migrate status`; running again completes it, and repeats nothing"
 _LOST = "the server ended the session in the middle; run again when it is up"
 
@@ -205,7 +206,7 @@ class _File:
 
     def _so_far(self) -> str:
         if self.done == 0:
-            return "nothing of this file is applied"
+            return f"nothing of this file is applied{_LEFT if self.begun else ''}"
         count = len(self.order.pending.script.statements)
         return f"its first {self.done} of {count} statements are committed, the others are not; running again goes on there"
 

@@ -86,8 +86,9 @@ class GateDecision:
     @property
     def in_the_way(self) -> str:
         """What keeps it closed, in a line: the first few, and how many more there are."""
-        pieces = (f"{one.item}: {one.why}" for one in self.pieces)
-        said = list(dict.fromkeys([*(one.why for one in self.refusals), *pieces]))
+        refused = [one.why for one in self.refusals]
+        pieces = (f"{one.item}: {one.why}" for one in self.pieces if one.why not in refused)
+        said = list(dict.fromkeys([*refused, *pieces]))
         more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
         return "; ".join(said[:_SHOWN]) + more
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pointsctl.model.escape import plain
 from pointsctl.model.psql_split import Read, read_as_psql
 from pointsctl.model.sql_lexemes import FLAGS, blank_end
 from pointsctl.model.statement_words import words
@@ -75,7 +76,7 @@ def _meta_command(text: str, position: int) -> Problem:
     word = re.split(r"\s", text[position : position + 40], maxsplit=1)[0]
     return Problem(
         position,
-        f"{word!r} is a command of psql, which no server knows",
+        f"{plain(word)} is a command of psql, which no server knows",
         "write what it does as SQL, or take it out",
     )
 

@@ -61,7 +61,7 @@ def _problem(details: Any, model: type[pydantic.BaseModel], document: Document, 
         return Problem(parent, f"the key {shown(name)} is missing{_of(path[:-1])}")
     if details["type"] == _UNKNOWN_KEY:
         known = _keys_at(model, path[len(prefix) : -1])
-        expected = f"one of {', '.join(known)}" if known and len(known) <= 12 else ""
+        expected = f"one of {', '.join(known)}" if known and len(known) <= 14 else ""
         place = document.place(path, key=True)
         return Problem(place, f"unknown key {shown(name)}", "", expected, name, known)
     expected = _IN_WORDS.get(details["type"]) or _sentence(details["msg"])

@@ -31,6 +31,7 @@ _FOLDER = "backup"
 _PROGRAMS = ["pg_dump", "@effect/sql-pg", "supabase-cli"]
 # What locks a table for a moment (TRUNCATE of a work table, a trigger that is made) is over by the second look.
 _SECOND_LOOK_S = 1.0
+_ENDING_S = 0.5
 # A session that waits while a person reads must not be ended for that; a dead network is noticed within a minute.
 _LIMITS = ["idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout"]
 _KEEPALIVES = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 4, "tcp_user_timeout": 60_000}
@@ -41,8 +42,8 @@ _END = "wait until it has ended, then run again; the lock falls with that sessio
 
 def take_deployment_lock(connection: Connection) -> None:
     """Take the lock for as long as the session lives. Raises RefusedError naming who holds it."""
-    if not _taken(connection, KEY):
-        who = lock_holder(connection, KEY) or "a session that has just ended"
+    who = _held_by_another(connection, KEY)
+    if who is not None:
         raise RefusedError(
             f"another backup or migration of this database is running: {who} holds the lock of deployments", hint=_END
         )
@@ -87,8 +88,8 @@ def procedure_lock(url: str, who: str) -> Iterator[ProcedureLock]:
             connection.execute("SET search_path = pg_catalog, pg_temp")
             connection.execute("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY (%s)", (_LIMITS,))
         refuse_transaction_pooler(connection, given)
-        if not _taken(connection, PROCEDURE_KEY):
-            holder = lock_holder(connection, PROCEDURE_KEY) or "a session that has just ended"
+        holder = _held_by_another(connection, PROCEDURE_KEY)
+        if holder is not None:
             message = f"another deployment, rollback or migration of this database is going on: {holder} holds its lock"
             raise RefusedError(message, hint=_END)
         yield ProcedureLock(connection)
@@ -109,6 +110,18 @@ def lock_holder(connection: Connection, key: int) -> str | None:
         statement = sqlfiles.load(_FOLDER, "lock-holder").statement.encode()
         holder = connection.execute(statement, {"key": key}).fetchone()
     return _told(*holder).rstrip(",") if holder else None
+
+
+def _held_by_another(connection: Connection, key: int) -> str | None:
+    """Who holds the lock `key`; None when it is ours now. The session of a command that has ended a moment ago may still be
+    ending, so there is a second look.
+    """
+    if not _taken(connection, key):
+        with translated("waiting for a lock of deployments"):
+            connection.execute("SELECT pg_catalog.pg_sleep(%s)", (_ENDING_S,))
+        if not _taken(connection, key):
+            return lock_holder(connection, key) or "a session that has just ended"
+    return None
 
 
 def _taken(connection: Connection, key: int) -> bool:

@@ -215,4 +215,4 @@ def _hint(error: psycopg.Error) -> str:
         return "raise `migrations.statement_timeout`, or let the statement do less at a time"
     if isinstance(error, pg.InsufficientPrivilege):
         return "connect as a role that may do that (on Supabase: postgres), or grant the privilege"
-    return "correct the file, rehearse it again, and apply again"
+    return "correct the file and rehearse it again, or mend the rows that it stumbles on; then apply again"

@@ -96,7 +96,7 @@ def find_pending(request: ApplyRequest) -> Pending:
 def apply_migrations(
     request: ApplyRequest, confirm: Callable[[Pending], None], cancellation: Cancellation, progress: Progress
 ) -> Applied:
-    """The command: 1. what is pending is found and confirmed. 2. The lock of procedures is taken. 3. Everything is looked at
+    """The command: 1. what is pending is found, must be permitted, and is confirmed. 2. The lock of procedures is taken. 3. Everything is looked at
     again under it, and must be permitted. 4. What is pending is applied.
 
     `confirm` raises unless somebody wants it. Raises as `find_pending` and `apply_pending` do, and RefusedError while another
@@ -105,8 +105,11 @@ def apply_migrations(
     found = find_pending(request)
     if not found.migrations:
         return Applied(found, ())
-    confirm(found)
     work = request.work
+    with open_ledger(work.name, work.environment) as ledger:
+        require_open_gate(work, ledger)
+        require_known_bytes(work, read_history(ledger, work.variables), found.migrations)
+    confirm(found)
     with procedure_lock(request.target.url, session_name("apply", work.operator, request.run)) as lock:
         with open_ledger(work.name, work.environment) as ledger:
             plan = require_open_gate(work, ledger)
@@ -190,8 +193,12 @@ def _draft(
         run=request.run,
         migration_name=one.full_name,
         backup_taken=backup is not None,
-        notes=f"{len(one.script.statements)} statements, engine {request.settings.engine}, {_proof(backup)}",
+        notes=f"{_number(len(one.script.statements))}, engine {request.settings.engine}, {_proof(backup)}",
     )
+
+
+def _number(statements: int) -> str:
+    return f"{statements:,} statement{'s' * (statements != 1)}"
 
 
 def _proof(backup: str | None) -> str:

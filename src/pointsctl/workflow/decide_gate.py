@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pointsctl.checks.approval import Approval
 from pointsctl.checks.interface import Check, World
-from pointsctl.errors import PointsctlError
+from pointsctl.errors import InterruptedByOperatorError, PointsctlError
 from pointsctl.ledger.damage import Damage
 from pointsctl.ledger.heads import NotedHead
 from pointsctl.ledger.reading import read_history
@@ -69,7 +69,8 @@ class _Remembered(Check):
 def decide_gate(loaded: Loaded, ledger: Ledger, request: Request, surroundings: Surroundings) -> GateDecision:
     """The decision. `ledger` is the environment's, opened with `open_ledger`.
 
-    Raises RefusedError (5) when the ledger cannot be believed, CouldNotLookError when it or its anchors cannot be read.
+    Raises RefusedError (5) when the ledger cannot be believed, CouldNotLookError when it or its anchors cannot be read, and
+    InterruptedByOperatorError: what was not decided to its end is no closed gate.
     """
     history = _history(loaded, ledger, request, surroundings)
     refusals = [*_trust_refusals(loaded, history, request.name)]
@@ -81,6 +82,8 @@ def decide_gate(loaded: Loaded, ledger: Ledger, request: Request, surroundings: 
     elif deployment is not None:
         refusals.extend(_plan_refusals(loaded, deployment, request))
     run = _run(loaded, request, surroundings, history, _answer(deployment, unknown))
+    if run.interrupted:
+        raise InterruptedByOperatorError("interrupted while the gate was decided", hint="run it again")
     plan = history.plan.digest if history.plan else None
     return GateDecision(run, tuple(refusals), plan, f"{history.head.seq}:{history.head.hash}")
 

@@ -100,7 +100,8 @@ def dry_run(request: DeployRequest, cancellation: Cancellation) -> Deployed:
             state, summary, found = _looked_at(step, limit)
         known = recorded.steps.get(step.definition.id, RecordedStep(step.definition.id))
         taken = round((clock() - began) * 1000)
-        reports.append(StepReport(step.definition, state, summary, taken, known.attempts))
+        hint = found.hint if found else ""
+        reports.append(StepReport(step.definition, state, summary, taken, known.attempts, hint))
         problem = problem or found
     return Deployed(recorded.run, recorded.plan, tuple(reports), request.resume, dry=True, problem=problem)
 

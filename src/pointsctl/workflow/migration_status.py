@@ -114,7 +114,8 @@ def _unfinished(records: Iterable[Record], found: Iterable[Standing]) -> Iterato
         file = plain(str(mark.data.get("file")), 200)
         if mark.kind == Kind.MIGRATION_PROGRESSED:
             count = mark.data.get("statements")
-            yield f"the first {count} statements of {file} are committed, the others are not: `pointsctl migrate apply` goes on"
+            first = f"the first {count} statements of {file} are committed, the others are not"
+            yield f"{first if count else f'{file} was begun, and may have left an invalid index'}: `pointsctl migrate apply` goes on"
         elif mark.kind == Kind.MIGRATION_APPLIED:
             yield f"record {mark.seq} says that {file} is applied, and the history has no row of it"
 

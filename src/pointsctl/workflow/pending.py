@@ -19,7 +19,7 @@ from pointsctl.postgres.connection import connect
 from pointsctl.workflow.migration_files import MigrationFile, read_migrations
 
 _SHOWN = 3
-_STATUS = "see everything with `pointsctl migrate status`"
+_STATUS = "see everything with `pointsctl migrate status --env NAME`"
 
 
 @dataclass(frozen=True)

@@ -57,13 +57,16 @@ class Step(ABC):
 
 @dataclass(frozen=True)
 class StepReport:
-    """What became of a step; `state` NOT_STARTED in a dry run means that it would be performed. Times in milliseconds."""
+    """What became of a step; `state` NOT_STARTED in a dry run means that it would be performed. Times in milliseconds; `hint` is
+    the next action for a step that is in the way.
+    """
 
     definition: StepDefinition
     state: StepState
     summary: str
     duration_ms: int
     attempts: int
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class Execution:
             with self._limited(step) as limit:
                 step.require(limit)
         except PointsctlError as error:
-            error.message = f"{step.definition.id} could not be done later: {error.message}"
+            error.message = f"the later step {step.definition.id} could not be done: {error.message}"
             raise
 
     def _finished(self, step: Step, seen: Seen, *, skipped: bool = False) -> None:
@@ -190,7 +193,8 @@ class Execution:
         done = [one.definition.id for one in self.reports if one.state is StepState.FINISHED]
         hints = [error.hint]
         if self._book.begun:
-            hints += [f"done: {', '.join(done) or 'nothing'}", f"to undo {step.definition.id}: {step.definition.undo}"]
+            undo = f"to undo {step.definition.id}: {step.definition.undo}" if step.changes else ""
+            hints += [f"done: {', '.join(done) or 'nothing'}", undo]
             hints += [f"go on with `{self._again}`", unrecorded]
         else:
             hints.append("nothing was changed, and no procedure was begun")

@@ -118,6 +118,7 @@ class Trial:
     def _audit(self, earlier: CopyAudits | None) -> None:
         later = self._tried.audits = audit_copy(self._request, self._place.copy.url, self._progress)
         good = {one.id for one in (earlier.results if earlier else ()) if one.outcome in _AS_GOOD}
+        never = []
         for finding in later.findings if later else ():
             name = finding.id.removeprefix("audit.")
             if finding.outcome in _AS_GOOD:
@@ -126,7 +127,14 @@ class Trial:
             if name in good:
                 self._tried.problems.append(_bounded(f"it passes before the migrations and not after: {said}"))
             else:
-                self._tried.remarks.append(_bounded(f"it does not pass before the migrations either: {said}"))
+                never.append((name, said))
+        if len(never) == 1:
+            self._tried.remarks.append(_bounded(f"it does not pass before the migrations either: {never[0][1]}"))
+        elif never:
+            names = ", ".join(name for name, _ in never)
+            self._tried.remarks.append(
+                _bounded(f"{len(never)} audits do not pass before the migrations either: {names}")
+            )
 
     def _undo_and_again(self, connection: Connection, start: _State | None) -> None:
         undone = self._undo(connection)

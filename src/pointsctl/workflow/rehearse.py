@@ -160,7 +160,8 @@ def proven_backup(ledger: BackupLedger, wanted: str) -> RecordedBackup:
     """The backup to rehearse on, which a restore has proven. Raises ContextMissingError, RefusedError, UsageError."""
     name = ledger.name
     if ledger.history is None:
-        raise ContextMissingError(ledger.why, hint=f"install it with `pointsctl init --env {name}`, then take a backup")
+        hint = f"then `pointsctl backup create --env {name}` and `pointsctl backup verify --env {name}`"
+        raise ContextMissingError(ledger.why, hint=hint)
     newest_proven = proven(ledger.history.backups) if wanted == LATEST else None
     backup = newest_proven or recorded_backup(ledger, wanted)
     if backup is None or backup.verification is None:

@@ -20,6 +20,6 @@ def require_unchanged(request: BackupRequest, history: History, cancellation: Ca
         told = "; ".join(f"{plain(one.what, 200)} has {plain(one.found, 80)}" for one in found[:_SHOWN])
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise RefusedError(
-            f"the database is not what the backup held: {told}{more}",
+            f"the database is not what the backup held: {told}{more}; nothing was applied",
             hint="find out who changed it, then take a backup and rehearse again",
         )

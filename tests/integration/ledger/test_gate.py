@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pointsctl.errors import RefusedError, UsageError
+from pointsctl.errors import InterruptedByOperatorError, RefusedError, UsageError
 from pointsctl.ledger.store import Ledger
 from pointsctl.model.finding import Outcome
 from pointsctl.model.gate_decision import GateDecision
@@ -143,6 +143,15 @@ def test_an_interrupted_run_is_not_recorded(people: People) -> None:
     run = replace(people.look(record=False), interrupted=True)
     with people.ledger() as ledger:
         assert record_run(ledger, run, ADA) is None
+
+
+def test_a_gate_that_was_not_decided_to_its_end_is_no_closed_one(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = replace(people.surroundings(), interrupted=lambda: True)
+    monkeypatch.setattr(people, "surroundings", lambda: stopped)
+    with pytest.raises(InterruptedByOperatorError, match="interrupted while the gate was decided"):
+        people.gate()
 
 
 def test_what_happened_before_a_copy_was_adopted_is_forgotten(people: People, server: Server) -> None:

@@ -70,7 +70,7 @@ def test_where_the_cli_is_peculiar(content: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "why"),
     [
-        (b"select 1;\n\\i other.sql\n", 2, r"'\\\\i' is a command of psql"),
+        (b"select 1;\n\\i other.sql\n", 2, r"\\i is a command of psql, which"),
         (b"\\connect other\nselect 1;", 1, "command of psql"),
         (b"select 1;\n\ncopy a (x, y)\n from /* c */ stdin with csv;\n1,2\n\\.\n", 3, "COPY"),
         (b"-- c\nCOPY a FROM STDOUT;\n", 2, "COPY"),

@@ -11,7 +11,8 @@ from pointsctl.postgres import sqlfiles
 from pointsctl.postgres.ledger_catalogue import formats, function_digests
 
 ROOT = Path(__file__).parents[3]
-CODE = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/pointsctl").glob("*/*.py"))
+MODULES = [path.read_text(encoding="utf-8") for path in (ROOT / "src/pointsctl").glob("*/*.py")]
+CODE = "".join(MODULES)
 
 
 @pytest.mark.parametrize("name", sqlfiles.names("ledger/queries"))
@@ -20,8 +21,16 @@ def test_query_parses_and_is_named_after_its_id(name: str) -> None:
 
 
 def test_every_query_is_used() -> None:
-    used = set(re.findall(r'(?:_statement\(|load\(_QUERIES, )"([\w-]+)"', CODE))
+    asking = "".join(text for text in MODULES if '"ledger/queries"' in text)
+    used = set(re.findall(r'(?:_statement\(|load\(_QUERIES, )"([\w-]+)"', asking))
     assert used == set(sqlfiles.names("ledger/queries"))
+
+
+@pytest.mark.parametrize("folder", ["backup", "context", "functions", "lint", "migration", "rehearsal"])
+def test_every_statement_of_another_room_is_used(folder: str) -> None:
+    names = sqlfiles.names(folder)
+    assert names
+    assert [name for name in names if f'"{name}"' not in CODE] == []
 
 
 def test_every_script_is_run() -> None:

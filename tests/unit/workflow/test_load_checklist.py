@@ -59,7 +59,7 @@ def test_variables_are_replaced_once(path: Path) -> None:
     ("text", "line"),
     [
         (HEAD + "phasess: []\n", ("3:1: unknown key 'phasess'; expected one of version, title, revision, environments, backup, approvals, migrations, "
-         "functions, rollout, metrics, triggers, phases (did you mean 'phases'?)")),
+         "functions, deployment, rollout, metrics, triggers, phases (did you mean 'phases'?)")),
         (HEAD + "phases: []\nbackup: {retension: 7d}\n",
          "4:10: unknown key 'retension'; expected one of store, retention, fresh_for, restore_into, engine, jobs, scratch, encrypt_to, leave_out, prelude (did you mean 'retention'?)"),
         (HEAD + "phases: []\nbackup: {retention: 7}\n",

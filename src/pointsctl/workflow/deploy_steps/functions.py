@@ -72,9 +72,8 @@ class DeployFunctions(Step):
         missing = [name for name in names if name not in versions]
         if missing:
             return Seen(done=False, summary=f"not deployed as in the files: {', '.join(missing)}")
-        return Seen(
-            done=True, summary=f"{len(versions)} functions run as in the files", evidence={"versions": versions}
-        )
+        running = "1 function runs" if len(versions) == 1 else f"{len(versions)} functions run"
+        return Seen(done=True, summary=f"{running} as in the files", evidence={"versions": versions})
 
     def _wanted(self, history: History) -> dict[str, str]:
         """The digest of each bundle: the plan's, which was approved; without a plan, that of the files as they are."""

@@ -52,7 +52,8 @@ class Probes(Step):
             raise kind(f"the functions do not answer as they must: {_wrong(found)}", hint=hint)
         slowest = max((answer.duration_ms for one in found.functions for answer in one.answers), default=0)
         names = [one.name for one in found.functions]
-        summary = f"{len(names)} functions answer, the slowest in {slowest} ms"
+        answering = "1 function answers" if len(names) == 1 else f"{len(names)} functions answer"
+        summary = f"{answering}, the slowest in {slowest} ms"
         return Seen(done=True, summary=summary, evidence={"functions": names, "slowest_ms": slowest})
 
 
