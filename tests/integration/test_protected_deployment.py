@@ -51,7 +51,7 @@ def production(open_path: Path, database_url: str) -> Production:
         project.write(f"supabase/reverse/{name}", f"drop table public.{table};\n")
         verify = f"select to_regclass('public.{table}') is not null;\n"
         project.write(f"supabase/reverse/{name.removesuffix('.sql')}.verify.sql", verify)
-    project.write("platform/database-url", database_url)
+    (open_path / "platform").mkdir()
     return project
 
 
@@ -87,8 +87,9 @@ def test_nothing_is_applied_before_the_gate_is_open_and_nothing_that_changed_sin
     applied = production.done("migrate", "apply", *CONFIRM)
     assert "2 migrations applied" in applied
     production.done("migrate", "verify")
-    production.done("functions", "deploy", *CONFIRM)
-    deployed = production.run("deploy", *CONFIRM)
+    unknown = production.run("deploy", *CONFIRM)
+    assert (unknown.code, "--project platform" in unknown.err) == (5, True), unknown.err
+    deployed = production.run("deploy", "--project", "platform", *CONFIRM)
     assert (deployed.code, "step probes" in deployed.err) == (4, True), deployed.err  # nobody answers at its address
     kinds = [record["kind"] for record in production.run("ledger", "log", "--json").json["records"]]
     assert kinds.count("migration.applied") == 2

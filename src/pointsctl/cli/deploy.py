@@ -32,6 +32,7 @@ def deploy(
     resume: Resume = False,
     dry_run: DryRun = False,
     past_deadline: Late = False,
+    project: options.Project = None,
     abandon: Abandon = False,
     reason: Reason = "",
     confirm: options.Confirm = None,
@@ -65,7 +66,7 @@ def deploy(
         def late(window: Window) -> bool:
             return confirm_late(given.name, window.in_a_sentence, given=past_deadline)
 
-        request = DeployRequest(given, plan, resume, late, socket.gethostname())
+        request = DeployRequest(given, plan, resume, late, socket.gethostname(), project)
         if dry_run:
             done = procedure.dry_run(request, cancellation)
         else:

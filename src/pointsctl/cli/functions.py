@@ -19,14 +19,6 @@ Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME...]", help="The functions; default: all of the checklist.")
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The function, as the platform calls it.")]
-Project = Annotated[
-    str | None,
-    typer.Option(
-        "--project",
-        metavar="NAME",
-        help="Say once that this project is the environment's, where its own database cannot be asked.",
-    ),
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Delete it unasked; a protected environment needs --confirm.")]
 
 
@@ -34,7 +26,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Delete it unasked; a protected
 def deploy(
     names: Names = None,
     environment: options.EnvironmentName = None,
-    project: Project = None,
+    project: options.Project = None,
     confirm: options.Confirm = None,
     as_json: options.Json = False,
     checklist: options.ChecklistPath = None,
@@ -72,7 +64,7 @@ def deploy(
 def delete(
     name: Name,
     environment: options.EnvironmentName = None,
-    project: Project = None,
+    project: options.Project = None,
     yes: Yes = False,
     confirm: options.Confirm = None,
     as_json: options.Json = False,

@@ -28,6 +28,14 @@ Confirm = Annotated[
     str | None,
     typer.Option("--confirm", metavar="NAME", help="The environment's name, as a script confirms a protected one."),
 ]
+Project = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        metavar="NAME",
+        help="Say once that this project is the environment's, where its own database cannot be asked.",
+    ),
+]
 Format = Annotated[str, typer.Option("--format", metavar="NAME", help="text, json, junit, markdown or github.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="How many items to look at at once.")]

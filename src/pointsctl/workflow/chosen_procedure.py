@@ -23,6 +23,7 @@ DEPLOY = "deploy"
 class DeployRequest:
     """`work` names the environment and who deploys, `host` their machine; `plan` is the beginning of the digest that must be in
     force, None where any may be. `late` asks a person, before anything is begun, whether to go on past the rollback deadline.
+    `project` is the functions' project as a person names it, for a platform that does not let its database be asked.
     """
 
     work: BackupRequest
@@ -30,6 +31,7 @@ class DeployRequest:
     resume: bool
     late: Callable[[Window], bool]
     host: str = ""
+    project: str | None = None
 
     @property
     def command(self) -> str:

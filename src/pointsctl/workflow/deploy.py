@@ -69,7 +69,7 @@ def deploy(request: DeployRequest, cancellation: Cancellation, progress: Progres
         book = ProcedureBook(
             Author(work.name, work.environment, work.operator, work.tool), recorded, begun=request.resume
         )
-        context = Context(work, recorded.plan, lambda: book.recorded, lock.require_held)
+        context = Context(work, recorded.plan, lambda: book.recorded, lock.require_held, request.project)
         steps = _steps(context, lock.require_held)
         late = _may_be_late(context, request)
         hold = Hold(lock.require_held, lambda _step: _still_permitted(context, cancellation, late=late))
@@ -94,7 +94,7 @@ def dry_run(request: DeployRequest, cancellation: Cancellation) -> Deployed:
     except PointsctlError as error:
         problem, recorded = error, going_on or new_procedure(request, history, _IDS)
     reports = []
-    for step in _steps(Context(work, recorded.plan, lambda: recorded), None):
+    for step in _steps(Context(work, recorded.plan, lambda: recorded, project=request.project), None):
         began = clock()
         with limited(step.definition.timeout.total_seconds(), cancellation, clock) as limit:
             state, summary, found = _looked_at(step, limit)

@@ -66,7 +66,7 @@ def identify_project(
     raise RefusedError(
         f"nobody can tell whether project {project!r} works with the database {target.database!r}: the platform does not "
         "let it be asked, and nothing was deployed there before",
-        hint=f"see for yourself, then say so once: pointsctl functions deploy --env NAME --project {project}",
+        hint=f"see for yourself, then say so once, with `pointsctl deploy` or `pointsctl functions deploy`: --project {project}",
     )
 
 

@@ -26,13 +26,15 @@ MIGRATE = "migrate"
 class Context:
     """`request` names the environment and who deploys; `plan` is the digest of the plan, None where none is needed.
 
-    `recorded` gives what the ledger says of this procedure so far; `held` raises when the lock of procedures is lost.
+    `recorded` gives what the ledger says of this procedure so far; `held` raises when the lock of procedures is lost;
+    `project` is what a person says of the functions' project.
     """
 
     request: BackupRequest
     plan: str | None
     recorded: Callable[[], RecordedProcedure]
     held: Callable[[], None] = lambda: None
+    project: str | None = None
 
     @property
     def name(self) -> str:

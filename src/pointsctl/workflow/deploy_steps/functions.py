@@ -54,7 +54,7 @@ class DeployFunctions(Step):
             history, target = read_history(ledger, request.variables), ledger.identity()
         opened = open_platform(request)
         opened.platform.refuse(cancellation)
-        identify_project(opened, target, history.functions, None, cancellation)
+        identify_project(opened, target, history.functions, self._context.project, cancellation)
 
     def observe(self, cancellation: Cancellation) -> Seen:
         """Compare what the platform lists with what was recorded of these bundles."""
@@ -87,5 +87,5 @@ class DeployFunctions(Step):
     def perform(self, cancellation: Cancellation, progress: Progress) -> None:
         """Deploy them, one by one."""
         context, recorded = self._context, self._context.recorded()
-        wanted = FunctionsWanted(procedure=recorded.run, plan=recorded.plan)
+        wanted = FunctionsWanted(project=context.project, procedure=recorded.run, plan=recorded.plan)
         deploy_functions(context.request, wanted, cancellation, progress, held=context.held)
