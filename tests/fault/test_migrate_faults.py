@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pointsctl.errors import PointsctlError
+from pointsctl.postgres.connection import connect
 from tests.support.migrate_child import run_child
 from tests.support.migrations import MigrationProject, query, records, versions
-from tests.support.servers import Server
+from tests.support.servers import Server, throw_away_server
 
 CAMPAIGN = os.environ.get("HYPOTHESIS_PROFILE") == "campaign"
 FILES = {
@@ -72,3 +75,37 @@ def test_killed_at_a_random_moment_again_and_again(server: Server, tmp_path: Pat
             run_child(project, 0, seconds=times.uniform(0.3, 0.9))
         project.apply()
         assert_applied_exactly_once(project)
+
+
+def restart_when_it_sleeps(server: Server) -> None:
+    """Restart the server as soon as a session sleeps in it."""
+    admin = server.cluster.url("postgres")
+    sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid <> pg_backend_pid()"
+    while query(admin, sleeping) != [(1,)]:
+        query(admin, "select 1")
+    server.cluster.restart()
+
+
+def test_a_server_that_restarts_in_mid_file_has_the_file_before_and_nothing_of_this_one(tmp_path: Path) -> None:
+    with throw_away_server() as server, server.database("template0") as name:
+        project = MigrationProject(tmp_path, server.cluster.url(name, "postgres"))
+        project.write("20250101000001_first.sql", "create table slow ();\n")
+        project.write(
+            "20250101000002_second.sql",
+            "create table b (x int);\nselect pg_sleep(case when to_regclass('public.slow') is null then 0 else 90 end);\n",
+        )
+        restarting = threading.Thread(target=restart_when_it_sleeps, args=(server,))
+        restarting.start()
+        with pytest.raises(PointsctlError) as raised:
+            project.apply()
+        restarting.join()
+        told = f"{raised.value.message}; {raised.value.hint}"
+        assert "20250101000002_second.sql" in told
+        assert "1 of 2" in told
+        assert versions(project.url) == ["20250101000001"]
+        assert query(project.url, "select to_regclass('public.b') is null") == [(True,)]
+        with connect(project.url) as connection:
+            connection.execute("drop table public.slow")
+        project.apply()
+        assert versions(project.url) == ["20250101000001", "20250101000002"]
+        assert len(records(project.url)) == 2
