@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -18,8 +17,7 @@ from pointsctl.model.progress import Unit
 from pointsctl.workflow import create_backup
 from pointsctl.workflow.record_backup import record_created
 from tests.support.backup_projects import BackupProject
-
-_PATIENCE_S = 120
+from tests.support.killed_child import run_killed
 
 
 class Deadly:
@@ -54,30 +52,7 @@ def run_child(what: str, project: BackupProject, last: int, *, seconds: float = 
 
     `seconds` (0 for never) after the work has begun, the kernel ends the process, whatever it is doing.
     """
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.support.backup_child",
-            what,
-            str(project.folder),
-            project.url,
-            str(last),
-            str(seconds),
-        ],
-        cwd=root,
-        env={"PATH": os.environ["PATH"], "HOME": str(project.folder), "LANG": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_S,
-        check=False,
-    )
-    # The alarm is not caught: to the process it is the same as SIGKILL.
-    code = -signal.SIGKILL if done.returncode == -signal.SIGALRM else done.returncode
-    assert code in (0, -signal.SIGKILL), done.stderr
-    return code, int(done.stdout or 0)
+    return run_killed("backup_child", project.folder, what, str(project.folder), project.url, str(last), str(seconds))
 
 
 def _die(*_: object) -> NoReturn:

@@ -6,36 +6,19 @@ its end before. What it had started as programs of its own is left to itself, as
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from pointsctl.model.procedure import open_procedure
 from tests.support.backup_child import Deadly
 from tests.support.deploy_projects import DeployProject
-
-_PATIENCE_S = 180
+from tests.support.killed_child import run_killed
 
 
 def run_child(project: DeployProject, last: int = 0, seconds: float = 0) -> tuple[int, int]:
     """The exit code (-9 when it was killed), and how many events it saw when it came to its end."""
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.deploy_child", str(project.folder), project.url, str(last), str(seconds)],
-        cwd=root,
-        env={"PATH": os.environ["PATH"], "HOME": str(project.folder), "LANG": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_S,
-        check=False,
-    )
-    # The alarm is not caught: to the process it is the same as SIGKILL.
-    code = -signal.SIGKILL if done.returncode == -signal.SIGALRM else done.returncode
-    assert code in (0, -signal.SIGKILL), done.stderr
-    return code, int(done.stdout or 0)
+    return run_killed("deploy_child", project.folder, str(project.folder), project.url, str(last), str(seconds))
 
 
 def main(folder: str, url: str, last: str, seconds: str) -> None:

@@ -5,41 +5,18 @@ Called as `python -m tests.support.migrate_child FOLDER URL NUMBER [SECONDS]`; s
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.backup_child import Deadly
+from tests.support.killed_child import run_killed
 from tests.support.migrations import MigrationProject
-
-_PATIENCE_S = 120
 
 
 def run_child(project: MigrationProject, last: int, *, seconds: float = 0) -> tuple[int, int]:
     """The exit code (-9 when it was killed), and how many events it saw when it came to its end."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.support.migrate_child",
-            str(project.folder),
-            project.url,
-            str(last),
-            str(seconds),
-        ],
-        cwd=Path(__file__).resolve().parents[2],
-        env={"PATH": os.environ["PATH"], "HOME": str(project.folder), "LANG": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_S,
-        check=False,
-    )
-    code = -signal.SIGKILL if done.returncode == -signal.SIGALRM else done.returncode
-    assert code in (0, -signal.SIGKILL), done.stderr
-    return code, int(done.stdout or 0)
+    return run_killed("migrate_child", project.folder, str(project.folder), project.url, str(last), str(seconds))
 
 
 def main(folder: str, url: str, last: str, seconds: str) -> None:

@@ -40,9 +40,12 @@ def installed(version: str = VERSION) -> Path:
 
 
 def _install(folder: Path, version: str) -> None:
-    flags = ["--no-audit", "--no-fund", "--no-save", "--prefix", str(folder)]
+    # A project of its own: with --prefix instead, npm would not read the machine's settings (its certificates, say).
+    (folder / "package.json").write_text("{}", encoding="utf-8")
+    flags = ["--no-audit", "--no-fund", "--no-save"]
     subprocess.run(
         [*_npm(), "install", *flags, f"supabase@{version}"],
+        cwd=folder,
         # What is installed may run scripts, which look for `node`.
         env={**os.environ, "PATH": f"{os.environ['PATH']}{os.pathsep}{node().parent}"},
         check=True,

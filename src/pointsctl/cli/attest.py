@@ -113,13 +113,10 @@ def _announce(saying: Saying, environment: str) -> None:
 
 
 def _print(done: Attested, environment: str, *, as_json: bool) -> None:
-    from pointsctl.cli.tables import print_json
 
     record, saying = done.record, done.saying
-    if not as_json:
-        sys.stdout.write(f"recorded {record.seq}:{record.hash}\n")
-        return
-    print_json(
+    signing.print_recorded(
+        record,
         {
             "schema": SCHEMA,
             "environment": environment,
@@ -129,6 +126,6 @@ def _print(done: Attested, environment: str, *, as_json: bool) -> None:
             "fields": dict(saying.fields),
             "note": saying.note,
             "evidence": [one.model_dump(mode="json") for one in saying.files],
-            "recorded": {"seq": record.seq, "hash": record.hash},
-        }
+        },
+        as_json=as_json,
     )

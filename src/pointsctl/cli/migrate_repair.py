@@ -107,13 +107,10 @@ def _told(row: HistoryRow | None) -> str:
 
 
 def _print(done: Repaired, environment: str, *, as_json: bool) -> None:
-    from pointsctl.cli.tables import print_json
 
     record, proposed = done.record, done.proposed
-    if not as_json:
-        sys.stdout.write(f"recorded {record.seq}:{record.hash}\n")
-        return
-    print_json(
+    signing.print_recorded(
+        record,
         {
             "schema": SCHEMA,
             "environment": environment,
@@ -125,8 +122,8 @@ def _print(done: Repaired, environment: str, *, as_json: bool) -> None:
             "before": _row(proposed.before),
             "after": _row(proposed.after),
             "reason": proposed.reason,
-            "recorded": {"seq": record.seq, "hash": record.hash},
-        }
+        },
+        as_json=as_json,
     )
 
 

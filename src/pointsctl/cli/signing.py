@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from pointsctl.model.ledger import Record
     from pointsctl.workflow.sign import SigningMeans
 
 Key = Annotated[
@@ -47,6 +49,16 @@ def has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def print_recorded(record: Record, document: Mapping[str, Any], *, as_json: bool) -> None:
+    """Say where a signed record is: in a line, or in `document` with that added."""
+    from pointsctl.cli.tables import print_json
+
+    if not as_json:
+        sys.stdout.write(f"recorded {record.seq}:{record.hash}\n")
+        return
+    print_json({**document, "recorded": {"seq": record.seq, "hash": record.hash}})
 
 
 def _home() -> Path:

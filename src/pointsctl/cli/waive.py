@@ -75,14 +75,11 @@ def _announce(going: Going, environment: str) -> None:
 
 
 def _print(done: WaivedItem, environment: str, *, as_json: bool) -> None:
-    from pointsctl.cli.tables import print_json
     from pointsctl.model.canonical import utc_text
 
     record, going = done.record, done.going
-    if not as_json:
-        sys.stdout.write(f"recorded {record.seq}:{record.hash}\n")
-        return
-    print_json(
+    signing.print_recorded(
+        record,
         {
             "schema": SCHEMA,
             "environment": environment,
@@ -91,6 +88,6 @@ def _print(done: WaivedItem, environment: str, *, as_json: bool) -> None:
             "item": going.item.id,
             "reason": going.reason,
             "until": utc_text(going.until),
-            "recorded": {"seq": record.seq, "hash": record.hash},
-        }
+        },
+        as_json=as_json,
     )
