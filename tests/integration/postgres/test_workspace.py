@@ -53,7 +53,7 @@ def swept(base: Path) -> tuple[Path, ...]:
         found = sweep(base)
         if found:
             return found
-        subprocess.run(["true"], check=True)
+        subprocess.run([sys.executable, "-c", ""], check=True)
     return ()
 
 
