@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from pointsctl.errors import RefusedError
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Checklist
 from pointsctl.model.ledger import Draft
+from pointsctl.model.migration_segments import obstacles
 from pointsctl.model.pending_migration import AppliedMigration, Limits, PendingMigration
 from pointsctl.model.progress import Progress
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,18 @@ class Engine(ABC):
         and what the engine documents are used.
         """
 
-    @abstractmethod
     def refuse(self, pending: Sequence[PendingMigration], target: Target) -> None:
-        """Raises RefusedError (naming file and line) for what cannot be applied, before anything is changed."""
+        """Raises RefusedError (naming file and line) for what cannot be applied, before anything is changed.
+
+        Here: files whose statements cannot be sent one after the other. An engine that cannot apply more than these adds to it.
+        """
+        del target
+        for one in pending:
+            found = obstacles(one.script)
+            if found:
+                told = [f"line {each.line}: {each.why}" for each in found[:_SHOWN]]
+                message = f"{one.migration.name} cannot be applied: {'; '.join(told)}"
+                raise RefusedError(message, hint=found[0].hint)
 
     @abstractmethod
     def apply(self, order: Order, target: Target, cancellation: Cancellation, progress: Progress) -> AppliedMigration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ from pointsctl.migration_engines.interface import Engine, Order, Target
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Checklist
 from pointsctl.model.ledger import Draft, Kind
-from pointsctl.model.migration_segments import Segment, obstacles
+from pointsctl.model.migration_segments import Segment
 from pointsctl.model.pending_migration import AppliedMigration, HistoryRow, PendingMigration
 from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.time_limit import stop_if_over
@@ -31,7 +31,6 @@ from pointsctl.postgres.statement_progress import StatementProgress
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-_SHOWN_OBSTACLES = 5
 _LEFT = "; an index that it was building may be left invalid, and running again builds it anew"
 _UNKNOWN = "when the server is up, see `pointsctl migrate status`; running again completes it, and repeats nothing"
 _LOST = "the server ended the session in the middle; run again when it is up"
@@ -61,16 +60,6 @@ class Native(Engine):
         if self._session is not None:
             self._session.close()
             self._session = None
-
-    def refuse(self, pending: Sequence[PendingMigration], target: Target) -> None:
-        """Raises RefusedError for files whose statements cannot be sent one after the other."""
-        del target
-        for one in pending:
-            found = obstacles(one.script)
-            if found:
-                told = [f"line {each.line}: {each.why}" for each in found[:_SHOWN_OBSTACLES]]
-                message = f"{one.migration.name} cannot be applied: {'; '.join(told)}"
-                raise RefusedError(message, hint=found[0].hint)
 
     def apply(self, order: Order, target: Target, cancellation: Cancellation, progress: Progress) -> AppliedMigration:
         """Apply one file, again and again while it meets locked tables; see `Engine.apply`.

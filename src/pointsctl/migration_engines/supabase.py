@@ -24,7 +24,7 @@ from pointsctl.ledger.completed_migration import completed_migration, with_time
 from pointsctl.migration_engines.interface import Engine, Order, Target
 from pointsctl.model.cancellation import Cancellation
 from pointsctl.model.checklist import Checklist
-from pointsctl.model.migration_segments import obstacles, segments
+from pointsctl.model.migration_segments import segments
 from pointsctl.model.pending_migration import AppliedMigration, HistoryRow, PendingMigration
 from pointsctl.model.progress import Progress, Unit
 from pointsctl.model.time_limit import stop_if_over
@@ -37,7 +37,6 @@ from pointsctl.supabase_cli import SupabaseCli, SupabaseCliError
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-_SHOWN_OBSTACLES = 5
 _LONGEST_NAME = 63
 _NAMED_AS_VERSION = re.compile(r"[0-9]+")
 _LOCKED = re.compile(r"SQLSTATE (?:55P03|40P01)")
@@ -76,13 +75,8 @@ class Supabase(Engine):
 
     def refuse(self, pending: Sequence[PendingMigration], target: Target) -> None:
         """Raises RefusedError for files that a server cannot be sent, or that a failure could leave half applied."""
-        del target
+        super().refuse(pending, target)
         for one in pending:
-            found = obstacles(one.script)
-            if found:
-                told = [f"line {each.line}: {each.why}" for each in found[:_SHOWN_OBSTACLES]]
-                message = f"{one.migration.name} cannot be applied: {'; '.join(told)}"
-                raise RefusedError(message, hint=found[0].hint)
             _refuse_mixed(one)
 
     def apply(self, order: Order, target: Target, cancellation: Cancellation, progress: Progress) -> AppliedMigration:
