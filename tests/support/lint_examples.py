@@ -51,6 +51,8 @@ EXAMPLES: Mapping[str, Examples] = {
             "create rule r as on delete to v do instead delete from t;",
             "create table if not exists t (a int); delete from t;",
             "create table t (a) as select 1; delete from t;",
+            "delete from t where id = id;",
+            "delete from t where (t.id = t.id) returning id;",
             "create table s.t (a int); delete from t;",
             "create table t (a int); drop table t; delete from t;",
             "create table t (a int); set search_path = other; delete from t;",

@@ -9,7 +9,7 @@ from pointsctl.model.fingerprint import shown_name
 from pointsctl.model.lint import Found, Level, Rule
 from pointsctl.model.lint_rules.seen import Seen
 from pointsctl.model.sql_clauses import Clause, Name
-from pointsctl.model.sql_tokens import Token, TokenKind
+from pointsctl.model.sql_tokens import Token
 
 UNFILTERED_DELETE = Rule(
     "unfiltered-delete",
@@ -78,15 +78,17 @@ def _unfiltered(rule: Rule, clause: Clause, start: int, behind: int, seen: Seen)
 
 
 def _always(condition: tuple[Token, ...]) -> bool:
-    """Whether a condition is one that every row meets: `true`, or `1 = 1`."""
+    """Whether a condition is one that every row meets: `true`, `1 = 1`, or a column that is what it is (`id = id`)."""
     kept = [token for token in condition if not (token.sign("(") or token.sign(")"))]
     until = next((number for number, token in enumerate(kept) if token.word("returning")), len(kept))
     kept = kept[:until]
     if len(kept) == 1:
         return kept[0].word("true")
-    if [token.kind for token in kept[:2]] not in ([TokenKind.NUMBER, TokenKind.SIGN], [TokenKind.TEXT, TokenKind.SIGN]):
+    half = len(kept) // 2
+    left, right = kept[:half], kept[half + 1 :]
+    if len(kept) % 2 == 0 or not kept[half].sign("="):
         return False
-    return [kept[0].value, "=", kept[0].value] == [token.value for token in kept]
+    return [(one.kind, one.value) for one in left] == [(one.kind, one.value) for one in right]
 
 
 def _truncated(clause: Clause, seen: Seen) -> Iterator[Found]:
